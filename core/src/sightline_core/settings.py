@@ -1,0 +1,131 @@
+"""Settings: environment `SIGHTLINE_…` over `sightline.yaml` over defaults; unknown keys are errors."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from sightline_core.errors import ConfigError
+
+ENV_PREFIX = "SIGHTLINE_"
+OTHER_VARIABLES = frozenset(
+    {"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM", "SIGHTLINE_CACHE_DIR"}
+)
+"""Variables with our prefix that are not settings."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, for all components.
+
+    Sizes are bytes, times are seconds. A field `otlp_grpc_port` is `SIGHTLINE_OTLP_GRPC_PORT` in
+    the environment and `otlp_grpc_port:` in the file.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    data_dir: Path = Path("sightline-data")
+    """Where the embedded store and bus keep their files."""
+    host: str = "127.0.0.1"
+    """Address that every port binds to. Anything but loopback opens Sightline to the network."""
+    api_port: int = Field(8420, ge=0, le=65535)
+    """Query API and web UI. 0 takes any free port."""
+    otlp_grpc_port: int = Field(4317, ge=0, le=65535)
+    """OTLP over gRPC. 0 takes any free port."""
+    otlp_http_port: int = Field(4318, ge=0, le=65535)
+    """OTLP over HTTP. 0 takes any free port."""
+    health_port: int = Field(0, ge=0, le=65535)
+    """`/healthz`, `/readyz` and `/metrics` of a component that runs alone."""
+
+    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    """Tenant that unauthenticated data belongs to."""
+
+    max_request_bytes: int = Field(64 << 20, ge=1 << 10)
+    """Largest OTLP request, measured after decompression; above it: 413, RESOURCE_EXHAUSTED."""
+    max_inflight_bytes: int = Field(256 << 20, ge=1 << 20)
+    """Request bytes that the collector holds at once; above it: 429 with Retry-After."""
+
+    bus_partitions: int = Field(2, ge=1, le=1024)
+    """Partitions of each topic that Sightline creates."""
+    bus_max_message_bytes: int = Field(8 << 20, ge=1 << 10, le=512 << 20)
+    """Largest message on the embedded bus; larger requests are split by records."""
+    bus_retention_bytes: int = Field(2 << 30, ge=1 << 20)
+    """Processed messages beyond this size are removed from the embedded bus, oldest first."""
+    bus_retention_seconds: float = Field(24 * 3600, gt=0)
+    """Processed messages older than this are removed from the embedded bus."""
+    bus_max_bytes: int = Field(16 << 30, ge=1 << 20)
+    """Size of the embedded bus at which new data is refused with back-pressure, never dropped."""
+
+    batch_max_bytes: int = Field(9 << 20, ge=1 << 10)
+    """The pipeline inserts a batch when it holds this much..."""
+    batch_max_seconds: float = Field(0.5, gt=0, le=600)
+    """...or when its oldest message has waited this long."""
+    accept_past_seconds: float = Field(30 * 86400, gt=0, le=90 * 86400)
+    """Records older than this at arrival go to quarantine (`timestamp_too_old`)."""
+    accept_future_seconds: float = Field(3600, ge=0, le=86400)
+    """Records further ahead than this at arrival go to quarantine (`timestamp_in_future`)."""
+
+    retention_days: int = Field(30, ge=1, le=3650)
+    """Days that spans, logs and metric points are kept."""
+    demo_rate: float = Field(2.0, gt=0, le=200)
+    """Requests a second that the demo's load generator sends."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, file."""
+        path = os.environ.get("SIGHTLINE_CONFIG", "sightline.yaml")
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `overrides` that are not None win over everything.
+
+    Raises:
+        ConfigError: an unknown or wrong setting, named with where it came from.
+    """
+    named = os.environ.get("SIGHTLINE_CONFIG")
+    if named and not Path(named).is_file():
+        raise ConfigError(f"cannot read settings: SIGHTLINE_CONFIG names {named}, which is no file")
+    _refuse_unknown_variables()
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors())
+        raise ConfigError(f"cannot use settings: {problems}") from error
+    except ValueError as error:
+        raise ConfigError(f"cannot read settings: {error}") from error
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    if unknown:
+        raise ConfigError(
+            f"cannot use settings: unknown environment variable {', '.join(unknown)} "
+            "(see `sightline settings` for those there are)"
+        )
+
+
+def _explain(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {name!r}"
+    return f"{name}: {problem['msg']} (got {problem['input']!r})"

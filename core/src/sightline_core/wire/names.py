@@ -1,0 +1,55 @@
+"""Topics, headers and signals: the names that components and other people's tools agree on.
+
+Topics and encoding are those of the OpenTelemetry Collector's Kafka exporter, so that a stock
+collector can feed the pipeline and read what Sightline writes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Signal(StrEnum):
+    """The kinds of telemetry; the value is the last part of the OTLP/HTTP path."""
+
+    TRACES = "traces"
+    LOGS = "logs"
+    METRICS = "metrics"
+
+    @property
+    def topic(self) -> str:
+        """The bus topic that carries it."""
+        return TOPICS[self]
+
+    @property
+    def dlq_topic(self) -> str:
+        """Where its poison messages go."""
+        return f"{self.topic}{DLQ_SUFFIX}"
+
+    @property
+    def record(self) -> str:
+        """What one record of it is called."""
+        return {Signal.TRACES: "span", Signal.LOGS: "log record", Signal.METRICS: "data point"}[self]
+
+
+TOPICS: Final = {
+    Signal.TRACES: "otlp_spans",
+    Signal.LOGS: "otlp_logs",
+    Signal.METRICS: "otlp_metrics",
+}
+DLQ_SUFFIX: Final = ".dlq"
+
+PIPELINE_GROUP: Final = "sightline-pipeline"
+"""Consumer group of the pipeline: its lag is the lag of every answer."""
+
+HEADER_TENANT: Final = "sightline-tenant"
+"""UTF-8 tenant name; absent means `default`."""
+HEADER_ORIGIN: Final = "sightline-origin"
+"""Who counted this message first: a stable id per SDK, agent or collector process start."""
+HEADER_SEQ: Final = "sightline-seq"
+"""Decimal sequence number of the message at its origin, from 1, without gaps, per signal."""
+HEADER_RECORDS: Final = "sightline-records"
+"""Decimal number of spans, log records or data points in the message."""
+HEADER_RECEIVED_AT: Final = "sightline-received-at"
+"""Decimal unix nanoseconds at which Sightline first accepted the data."""
