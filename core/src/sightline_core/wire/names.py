@@ -30,7 +30,9 @@ class Signal(StrEnum):
     @property
     def record(self) -> str:
         """What one record of it is called."""
-        return {Signal.TRACES: "span", Signal.LOGS: "log record", Signal.METRICS: "data point"}[self]
+        return {Signal.TRACES: "span", Signal.LOGS: "log record", Signal.METRICS: "data point"}[
+            self
+        ]
 
 
 TOPICS: Final = {
