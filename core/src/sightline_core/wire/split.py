@@ -1,0 +1,125 @@
+"""Cut an oversized OTLP request into several, by records, without decoding them.
+
+Each level of a request is parsed as a shell: its children are byte strings, the rest (resource,
+scope, schema URL, fields we do not know) is repeated in front of every part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.message import DecodeError
+
+from sightline_core.errors import SightlineError
+from sightline_core.wire.envelope import varint
+from sightline_core.wire.names import Signal
+from sightline_core.wire.schema import shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAX_ENTRIES: Final = 1 << 22
+"""Resources, scopes, metrics or records on one level of one request.
+
+A real record takes 16 bytes and more. Without a bound, 64 MiB of empty ones would cost gigabytes.
+"""
+_SHARED_PART: Final = 4
+"""What all parts must repeat may take 1/4 of the limit, so that parts cannot multiply a request."""
+
+_Level = tuple[int, ...]
+"""Field numbers under which a message may keep its children; one of them is used."""
+
+_TO_RECORDS: Final[tuple[_Level, ...]] = ((1,), (2,), (2,))  # request, resource, scope
+_TO_POINTS: Final[tuple[_Level, ...]] = (*_TO_RECORDS, (5, 7, 9, 10, 11), (1,))  # metric, its data
+
+
+class MalformedTelemetry(SightlineError):  # noqa: N818 - says what was found
+    """The bytes are no OTLP request."""
+
+
+class TooManyRecords(SightlineError):  # noqa: N818
+    """More entries in one request than `MAX_ENTRIES`."""
+
+
+@dataclass(slots=True)
+class Splitter:
+    """Splits requests of one signal into parts of at most `limit` bytes.
+
+    Attributes:
+        rejected: records met so far that are larger than the limit by themselves, or that come
+            under a resource or scope so large that it cannot be repeated.
+    """
+
+    signal: Signal
+    limit: int
+    rejected: int = field(default=0, init=False)
+
+    def split(self, request: bytes) -> Iterator[bytes]:
+        """Return the parts, in order; together they hold every record but the rejected ones.
+
+        Raises:
+            MalformedTelemetry: not protobuf.
+            TooManyRecords: too many entries to take apart.
+        """
+        levels = _TO_POINTS if self.signal is Signal.METRICS else _TO_RECORDS
+        return self._parts(request, levels, self.limit)
+
+    def _parts(self, message: bytes, levels: Sequence[_Level], limit: int) -> Iterator[bytes]:
+        if len(message) <= limit:
+            yield message
+            return
+        if not levels:
+            self.rejected += 1
+            return
+        number, rest, children = _open(levels[0], message)
+        if len(rest) > limit // _SHARED_PART:
+            self.rejected += sum(_count(child, levels[1:]) for child in children)
+            return
+        room = limit - len(rest)
+        group: list[bytes] = []
+        used = 0
+        for child in children:
+            entry = _entry(number, child)
+            if group and used + len(entry) > room:
+                yield rest + b"".join(group)
+                group, used = [], 0
+            if len(entry) <= room:
+                group.append(entry)
+                used += len(entry)
+            else:
+                inner = room - (len(entry) - len(child))
+                for part in self._parts(child, levels[1:], inner):
+                    yield rest + _entry(number, part)
+        if group:
+            yield rest + b"".join(group)
+
+
+def _open(level: _Level, message: bytes) -> tuple[int, bytes, Sequence[bytes]]:
+    """Return the field number of the children, everything else in the message, the children."""
+    for number in level:
+        try:
+            parsed = shell(number).FromString(message)
+        except DecodeError as error:
+            raise MalformedTelemetry(f"cannot read the request: {error}") from error
+        children = parsed.children
+        if len(children) > MAX_ENTRIES:
+            raise TooManyRecords(
+                f"cannot split the request: {len(children)} entries on one level, "
+                f"the limit is {MAX_ENTRIES}"
+            )
+        if children:
+            taken = list(children)
+            parsed.ClearField("children")
+            return number, parsed.SerializeToString(), taken
+    return level[0], message, ()
+
+
+def _count(message: bytes, levels: Sequence[_Level]) -> int:
+    if not levels:
+        return 1
+    return sum(_count(child, levels[1:]) for child in _open(levels[0], message)[2])
+
+
+def _entry(number: int, child: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(child)) + child
