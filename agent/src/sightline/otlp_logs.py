@@ -1,0 +1,71 @@
+"""OpenTelemetry's logs: the only module that touches its unfinished `_logs` packages."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from opentelemetry._logs import LogRecord, SeverityNumber, get_logger_provider, set_logger_provider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, ConsoleLogRecordExporter
+
+from sightline.attributes import attribute, clean
+from sightline.runtime import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry._logs import Logger as OtelLogger
+    from opentelemetry.sdk._logs.export import LogRecordExporter
+    from opentelemetry.sdk.resources import Resource
+
+
+class LogEmitter:
+    """Sends log records through one logger provider."""
+
+    def __init__(self, provider: LoggerProvider) -> None:
+        """Emit through this provider."""
+        self._provider = provider
+        self._loggers: dict[str, OtelLogger] = {}
+
+    def emit(
+        self, name: str, level: str, event: object, time_ns: int, fields: Mapping[str, object]
+    ) -> None:
+        """Send one record; the current span gives it its trace and span id."""
+        logger = self._loggers.get(name)
+        if logger is None:
+            logger = self._loggers[name] = self._provider.get_logger(name)
+        logger.emit(
+            LogRecord(
+                timestamp=time_ns,
+                observed_timestamp=time.time_ns(),
+                severity_number=SeverityNumber(LEVELS[level]),
+                severity_text=level.upper(),
+                body=attribute(event),
+                attributes=clean(fields),
+            )
+        )
+
+    def flush(self) -> None:
+        """Send what is waiting."""
+        self._provider.force_flush()
+
+    def close(self) -> None:
+        """Send what is waiting and stop."""
+        self._provider.shutdown()
+
+
+def start_logs(resource: Resource, exporter: LogRecordExporter) -> LogEmitter:
+    """Make the process's logger provider, or use the one that somebody made before."""
+    existing = get_logger_provider()
+    if isinstance(existing, LoggerProvider):
+        return LogEmitter(existing)
+    provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    set_logger_provider(provider)
+    return LogEmitter(provider)
+
+
+def console_exporter() -> LogRecordExporter:
+    """Return the exporter that prints records, for `OTEL_LOGS_EXPORTER=console`."""
+    return ConsoleLogRecordExporter()

@@ -1,0 +1,45 @@
+"""The tracer provider of the process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from sightline import correlation
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Span
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+
+class CorrelationSpans(SpanProcessor):
+    """Puts the correlation id on every span, whoever makes it."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Set `correlation.id`: what the context carries, or the span's own trace id."""
+        value = correlation.find(parent_context)
+        if value is None:
+            value = trace.format_trace_id(span.get_span_context().trace_id)
+        span.set_attribute(correlation.ATTRIBUTE, value)
+
+
+def start_traces(resource: Resource, exporter: SpanExporter | None) -> TracerProvider:
+    """Make the process's tracer provider; extend the one that is there when somebody made it.
+
+    The sampler is what OTEL_TRACES_SAMPLER says, by default every trace.
+    """
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        existing.add_span_processor(CorrelationSpans())
+        return existing
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(CorrelationSpans())
+    if exporter is not None:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return provider
