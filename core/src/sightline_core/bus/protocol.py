@@ -128,7 +128,10 @@ class Consumer(Protocol):
         """The partitions owned now."""
 
     async def poll(
-        self, *, max_bytes: int = 8 << 20, timeout: float = 1.0  # noqa: ASYNC109
+        self,
+        *,
+        max_bytes: int = 8 << 20,
+        timeout: float = 1.0,  # noqa: ASYNC109
     ) -> Mapping[TopicPartition, Sequence[Record]]:
         """Return the next records of the owned, unpaused partitions.
 

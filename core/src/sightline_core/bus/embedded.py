@@ -1,0 +1,432 @@
+"""The bus on one SQLite file, for one process."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import struct
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from sightline_core.bus.batch import EncodedMessage, StoredBatch, decode_batch, encode_headers
+from sightline_core.bus.groups import GroupConsumer, GroupCoordinator
+from sightline_core.bus.partitioner import StickySpread, partition_of_key
+from sightline_core.bus.protocol import Committed, Lag, Message, Position, Record, TopicPartition
+from sightline_core.bus.pulse import Pulse
+from sightline_core.bus.retention import Retention
+from sightline_core.bus.storage import (
+    LAST_OFFSET,
+    DirectoryLock,
+    LogFile,
+    PartitionLog,
+    explain,
+    statements,
+)
+from sightline_core.bus.writer import Append, Outcome, Work, Writer
+from sightline_core.errors import BusError, MessageTooLarge, OffsetOutOfRange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from sightline_core.bus.protocol import RebalanceListener
+    from sightline_core.settings import Settings
+
+MAX_PARTITIONS: Final = 1024
+_TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_QUEUE_BYTES: Final = 32 << 20
+_READ_BATCHES: Final = 4096
+
+
+class EmbeddedBus:
+    """Implements `sightline_core.bus.protocol.Bus`; one process, one event loop.
+
+    Loss window: none. `send` and `commit` return after an fsync (`synchronous=FULL` on SQLite's
+    write-ahead log), so what they acknowledged survives `kill -9` and power loss, as far as the disk
+    honours fsync. Concurrent sends share one transaction and one fsync.
+
+    Retention removes only messages that every group which ever read their topic has committed past:
+    those older than `retention_seconds`, and, oldest first, those that make the bus as a whole
+    hold more than `retention_bytes` (at most half of `max_bytes` counts). A topic that no group ever
+    read keeps everything. Topics named `*.dlq` are bound by age alone, and groups do not hold them
+    back. Room is reused; the file does not shrink.
+
+    With `max_bytes` held, or no room on the disk, `send` raises `BusFull`; reading and committing go
+    on, and so do sends once retention has made room. 128 MiB of the disk are left free for that.
+
+    Memory: at most 32 MiB (or two messages) wait to be written, further senders wait in `send`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_message_bytes: int = 8 << 20,
+        retention_bytes: int = 2 << 30,
+        retention_seconds: float = 24 * 3600,
+        max_bytes: int = 16 << 30,
+        max_poll_seconds: float = 300,
+    ) -> None:
+        """Open or create the bus in `directory`.
+
+        `max_poll_seconds`: a group member that does not poll for so long loses its partitions
+        to others that wait for them.
+
+        Raises:
+            BusLocked: another process, or another bus of this one, has it open.
+            BusError: the directory cannot be used, or the file is damaged.
+        """
+        self._max_message_bytes = min(max_message_bytes, max_bytes // 4)
+        self._lock = DirectoryLock(directory)
+        try:
+            self._file = LogFile(directory)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="bus-reader")
+        self._reading = self._file.connect_reader()
+        self._pulse = Pulse()
+        self._queue = _ByteQueue(max(_QUEUE_BYTES, 2 * self._max_message_bytes))
+        self._spread: dict[str, StickySpread] = {}
+        self._groups = GroupCoordinator(self, max_poll_seconds)
+        retention = Retention(
+            self._file,
+            max_bytes=min(retention_bytes, max_bytes // 2),
+            max_seconds=retention_seconds,
+        )
+        self._writer = Writer(self._file, retention, max_bytes, self._settled)
+        self._closing: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> EmbeddedBus:
+        """Open the bus in `<data_dir>/bus`; errors as the constructor's."""
+        return cls(
+            settings.data_dir / "bus",
+            max_message_bytes=settings.bus_max_message_bytes,
+            retention_bytes=settings.bus_retention_bytes,
+            retention_seconds=settings.bus_retention_seconds,
+            max_bytes=settings.bus_max_bytes,
+        )
+
+    @property
+    def max_message_bytes(self) -> int:
+        """See `Bus.max_message_bytes`; never more than a quarter of `max_bytes`."""
+        return self._max_message_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """What all messages take, as counted against the limits."""
+        return self._file.held_bytes
+
+    async def create_topic(self, topic: str, *, partitions: int) -> None:
+        """See `Bus.create_topic`.
+
+        Raises:
+            BusError: the name is not one that Kafka takes, or the number is not 1 to 1024.
+        """
+        if not _TOPIC_NAME.fullmatch(topic) or topic in {".", ".."}:
+            raise BusError(
+                f"cannot create topic {topic[:80]!r}: a name has 1 to 249 letters, digits, '.', '_', '-'"
+            )
+        if not 1 <= partitions <= MAX_PARTITIONS:
+            raise BusError(
+                f"cannot create topic {topic} with {partitions} partitions: 1 to {MAX_PARTITIONS} are possible"
+            )
+        if self.partition_count(topic) >= partitions:
+            return
+        created: list[PartitionLog] = []
+
+        def run(connection: sqlite3.Connection) -> None:
+            created.clear()
+            used = sum(len(logs) for logs in self._file.topics.values())
+            for number in range(self.partition_count(topic), partitions):
+                log = PartitionLog(used + len(created), TopicPartition(topic, number), 0, 0)
+                connection.execute(statements()["add_log"], (log.id, topic, number))
+                created.append(log)
+
+        def committed() -> None:
+            # Replaced, not changed: the event loop may be looking at the old list.
+            self._file.topics[topic] = [*self._file.topics.get(topic, []), *created]
+
+        await self._work(f"create topic {topic}", run, committed)
+        self._groups.topics_changed()
+
+    async def partitions(self, topic: str) -> int:
+        """See `Bus.partitions`."""
+        self.check_open()
+        return self.partition_count(topic)
+
+    async def send(self, topic: str, message: Message, *, partition: int | None = None) -> Position:
+        """See `Bus.send`."""
+        self.check_open()
+        encoded = EncodedMessage(message.key, encode_headers(message.headers), message.value)
+        if encoded.size > self._max_message_bytes:
+            raise MessageTooLarge(
+                f"cannot append a message of {encoded.size:,} bytes to {topic}: "
+                f"{self._max_message_bytes:,} are possible; split it"
+            )
+        if not self.partition_count(topic):
+            await self.create_topic(topic, partitions=1)
+        log = self._choose(topic, encoded, partition)
+        await self._queue.enter(encoded.size)
+        if self._closing is not None:
+            self._queue.leave(encoded.size)
+            self.check_open()
+        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Append(log, encoded, future))
+        return await future
+
+    def consumer(
+        self, group: str, topics: Sequence[str], listener: RebalanceListener | None = None
+    ) -> GroupConsumer:
+        """See `Bus.consumer`."""
+        return self._groups.consumer(group, topics, listener)
+
+    async def read(self, partition: TopicPartition, first: int, last: int) -> Sequence[Record]:
+        """See `Bus.read`."""
+        self.check_open()
+        if last < first:
+            return []
+        records: list[Record] = []
+        while not records or records[-1].offset < last:
+            at = first + len(records)
+            start, end = self.bounds(partition)
+            if not start <= at <= last < end:
+                raise OffsetOutOfRange(
+                    f"cannot read {partition.topic}-{partition.partition} from {at} to {last}: "
+                    f"it holds {start} to {end - 1}"
+                )
+            records += await self._fetch(partition, at, last, _QUEUE_BYTES)
+        return records
+
+    async def lag(self, group: str, topic: str) -> Sequence[Lag]:
+        """See `Bus.lag`."""
+        self.check_open()
+        return [await self._lag(group, log) for log in self._file.topics.get(topic, [])]
+
+    async def close(self) -> None:
+        """See `Bus.close`."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    # What consumer groups need: sightline_core.bus.groups.PartitionedLog
+
+    @property
+    def pulse(self) -> Pulse:
+        """Beats when there is something new."""
+        return self._pulse
+
+    def check_open(self) -> None:
+        """Raise `BusError` after `close`."""
+        if self._closing is not None:
+            raise BusError(f"cannot use the bus in {self._file.path.parent}: it is closed")
+
+    def partition_count(self, topic: str) -> int:
+        """Return 0 for an unknown topic."""
+        return len(self._file.topics.get(topic, ()))
+
+    def bounds(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the first offset held and the next one to come; (0, 0) for unknown partitions."""
+        if partition.partition >= self.partition_count(partition.topic):
+            return 0, 0
+        log = self._log(partition)
+        return log.start, log.end
+
+    async def fetch(
+        self, partition: TopicPartition, first: int, max_bytes: int
+    ) -> Sequence[Record]:
+        """Return records from `first` on: one, and more while their bytes stay in `max_bytes`."""
+        return await self._fetch(partition, first, LAST_OFFSET, max_bytes)
+
+    def stored(self, group: str, partition: TopicPartition) -> Committed | None:
+        """Return a group's durable progress."""
+        return self._file.progress.get((group, partition))
+
+    async def store(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
+        """Make a group's progress durable."""
+        rows = [
+            (group, self._log(partition).id, commit.offset, commit.metadata)
+            for partition, commit in offsets.items()
+        ]
+
+        def committed() -> None:
+            self._file.progress.update({(group, key): value for key, value in offsets.items()})
+
+        await self._work(
+            f"commit as group {group}",
+            lambda connection: connection.executemany(statements()["set_progress"], rows),
+            committed,
+        )
+
+    async def subscribe(self, group: str, topics: Sequence[str]) -> None:
+        """Make retention wait for the group, durably."""
+        known = self._file.subscriptions
+        rows = [(topic, group) for topic in topics if group not in known.get(topic, ())]
+        if not rows:
+            return
+
+        def committed() -> None:
+            for topic, _ in rows:
+                known.setdefault(topic, set()).add(group)
+
+        await self._work(
+            f"join group {group}",
+            lambda connection: connection.executemany(statements()["add_subscription"], rows),
+            committed,
+        )
+
+    def _log(self, partition: TopicPartition) -> PartitionLog:
+        return self._file.topics[partition.topic][partition.partition]
+
+    def _choose(self, topic: str, message: EncodedMessage, partition: int | None) -> PartitionLog:
+        logs = self._file.topics[topic]
+        if partition is None and message.key is not None:
+            partition = partition_of_key(message.key, len(logs))
+        elif partition is None:
+            spread = self._spread.setdefault(topic, StickySpread())
+            partition = spread.next_partition(message.size, len(logs))
+        if not 0 <= partition < len(logs):
+            raise BusError(
+                f"cannot append to {topic}-{partition}: {topic} has {len(logs)} partitions"
+            )
+        return logs[partition]
+
+    async def _work(
+        self, doing: str, run: Callable[[sqlite3.Connection], Any], committed: Callable[[], None]
+    ) -> None:
+        self.check_open()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Work(doing, run, committed, future))
+        await future
+
+    async def _lag(self, group: str, log: PartitionLog) -> Lag:
+        stored = self.stored(group, log.name)
+        committed = stored.offset if stored else log.start
+        end = log.end
+        oldest = None
+        if committed < end:
+            oldest = await self._in_reader(self._timestamp, log, max(committed, log.start))
+        return Lag(log.name.topic, log.name.partition, committed, end, oldest)
+
+    def _timestamp(self, log: PartitionLog, offset: int) -> int | None:
+        row = self._reading.execute(
+            statements()["find_batch"], {"id": log.row(offset), "floor": log.row(0)}
+        ).fetchone()
+        return row[1] if row else None
+
+    async def _fetch(
+        self, partition: TopicPartition, first: int, last: int, max_bytes: int
+    ) -> list[Record]:
+        records: list[Record] = await self._in_reader(self._read, partition, first, last, max_bytes)
+        if not records or records[0].offset != first:
+            raise OffsetOutOfRange(
+                f"cannot read {partition.topic}-{partition.partition} from {first}: "
+                "retention has just removed it"
+            )
+        return records
+
+    def _read(
+        self, partition: TopicPartition, first: int, last: int, max_bytes: int
+    ) -> list[Record]:
+        log = self._log(partition)
+        run, sql = self._reading.execute, statements()
+        found = run(sql["find_batch"], {"id": log.row(first), "floor": log.row(0)}).fetchone()
+        if found is None:
+            return []
+        rows = run(
+            sql["read_batches"],
+            {
+                "first": found[0],
+                "last": log.row(min(last, log.end - 1)),
+                "batches": _READ_BATCHES,
+                "bytes": max(1, max_bytes),
+            },
+        ).fetchall()
+        records: list[Record] = []
+        for row, messages, timestamp_ms, data in rows:
+            batch = StoredBatch(row & LAST_OFFSET, messages, timestamp_ms, data)
+            decoded = decode_batch(partition, batch, first, last)
+            for record in decoded:
+                max_bytes -= len(record.value)
+                if max_bytes < 0 and records:
+                    return records
+                records.append(record)
+        return records
+
+    async def _in_reader(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        path = self._file.path
+        try:
+            return await loop.run_in_executor(self._reader, function, *arguments)
+        except sqlite3.Error as error:
+            raise explain(error, "read the bus", path) from error
+        except (struct.error, UnicodeDecodeError) as error:
+            damaged = sqlite3.DatabaseError(f"a batch cannot be decoded: {error}")
+            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise explain(damaged, "read the bus", path) from error
+
+    def _settled(self, outcomes: Sequence[Outcome]) -> None:
+        self._queue.leave(
+            sum(
+                outcome.item.message.size
+                for outcome in outcomes
+                if isinstance(outcome.item, Append)
+            )
+        )
+        self._pulse.beat()
+
+    async def _close(self) -> None:
+        self._pulse.beat()
+        self._queue.open_wide()
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._reader.shutdown)
+        self._reading.close()
+        self._lock.release()
+
+
+class _ByteQueue:
+    """Lets senders in, first come first served, while the bytes inside stay within a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._inside = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def enter(self, size: int) -> None:
+        """Wait for room for `size` bytes, which must not exceed the limit."""
+        if not self._waiting and self._inside + size <= self._limit:
+            self._inside += size
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, future))
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self.leave(size)  # was let in and cancelled at the same moment
+            else:
+                self._let_in()
+            raise
+
+    def leave(self, size: int) -> None:
+        """Give bytes back."""
+        self._inside -= size
+        self._let_in()
+
+    def open_wide(self) -> None:
+        """Let everybody in: they will find the bus closed."""
+        self._limit += sum(size for size, _ in self._waiting)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting:
+            size, future = self._waiting[0]
+            if not future.done():
+                if self._inside + size > self._limit:
+                    return
+                self._inside += size
+                future.set_result(None)
+            self._waiting.popleft()
