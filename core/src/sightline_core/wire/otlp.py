@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
+from sightline_core.wire.otlp_json import to_protobuf
 from sightline_core.wire.repair import repair
 from sightline_core.wire.schema import count, schema
 from sightline_core.wire.split import Splitter
@@ -70,6 +71,20 @@ def accept(signal: Signal, request: bytes, *, limit: int) -> Accepted:
         too_large = f"{splitter.rejected} {signal.record}s larger than {limit} bytes were rejected"
         message = f"{too_large}; {message}" if message else too_large
     return Accepted(tuple(payloads), splitter.rejected, message)
+
+
+def accept_json(signal: Signal, request: bytes, *, limit: int) -> Accepted:
+    """Do the same with an OTLP/JSON request.
+
+    Raises:
+        MalformedTelemetry, TooManyRecords: as `accept` does.
+    """
+    translated = to_protobuf(signal, request)
+    accepted = accept(signal, translated.data, limit=limit)
+    if not translated.repaired:
+        return accepted
+    message = f"{accepted.message}; {REPAIRED}" if accepted.message else REPAIRED
+    return replace(accepted, message=message)
 
 
 def _count(signal: Signal, request: bytes) -> int | None:

@@ -1,0 +1,43 @@
+"""What the collector counted since it started."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sightline_core.wire.names import Signal
+
+
+@dataclass(slots=True)
+class SignalStats:
+    """Counters of one signal; they only grow.
+
+    Attributes:
+        requests: export requests that were answered, whatever the answer.
+        records: spans, log records or data points durably on the bus.
+        messages: bus messages they were written as.
+        bytes: protobuf bytes of those messages.
+        rejected_records: records of otherwise accepted requests that were not, by reason.
+        refused: requests answered with an error, by `Reason` name.
+    """
+
+    requests: int = 0
+    records: int = 0
+    messages: int = 0
+    bytes: int = 0
+    rejected_records: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters of a collector.
+
+    Attributes:
+        inflight_bytes: request bytes held now; returns to 0 when idle.
+    """
+
+    signals: dict[Signal, SignalStats] = field(
+        default_factory=lambda: {signal: SignalStats() for signal in Signal}
+    )
+    inflight_bytes: int = 0
