@@ -1,6 +1,6 @@
 """How the messages of one batch lie in a row: an index of fixed-size entries, then their bytes.
 
-    entry × n │ key, headers, value of message 0 │ of message 1 │ …
+    n entries │ key, headers, value of message 0 │ of message 1 │ …
 
 An entry is 12 bytes, little endian: key length (-1: no key), header bytes, end of the message
 counted from the end of the index. A header is its name's and value's length (2 and 4 bytes), then

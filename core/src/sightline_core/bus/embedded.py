@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
-import struct
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from sightline_core.bus.batch import EncodedMessage, StoredBatch, decode_batch, encode_headers
+from sightline_core.bus.batch import EncodedMessage, encode_headers
+from sightline_core.bus.byte_queue import ByteQueue
 from sightline_core.bus.groups import GroupConsumer, GroupCoordinator
 from sightline_core.bus.partitioner import StickySpread, partition_of_key
 from sightline_core.bus.protocol import Committed, Lag, Message, Position, Record, TopicPartition
 from sightline_core.bus.pulse import Pulse
+from sightline_core.bus.reader import Reader
 from sightline_core.bus.retention import Retention
 from sightline_core.bus.storage import (
     LAST_OFFSET,
     DirectoryLock,
     LogFile,
     PartitionLog,
-    explain,
     statements,
 )
 from sightline_core.bus.writer import Append, Outcome, Work, Writer
 from sightline_core.errors import BusError, MessageTooLarge, OffsetOutOfRange
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -37,24 +35,23 @@ if TYPE_CHECKING:
 MAX_PARTITIONS: Final = 1024
 _TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _QUEUE_BYTES: Final = 32 << 20
-_READ_BATCHES: Final = 4096
 
 
 class EmbeddedBus:
     """Implements `sightline_core.bus.protocol.Bus`; one process, one event loop.
 
     Loss window: none. `send` and `commit` return after an fsync (`synchronous=FULL` on SQLite's
-    write-ahead log), so what they acknowledged survives `kill -9` and power loss, as far as the disk
-    honours fsync. Concurrent sends share one transaction and one fsync.
+    write-ahead log), so what they acknowledged survives `kill -9` and power loss, as far as the
+    disk honours fsync. Concurrent sends share one transaction and one fsync.
 
-    Retention removes only messages that every group which ever read their topic has committed past:
-    those older than `retention_seconds`, and, oldest first, those that make the bus as a whole
-    hold more than `retention_bytes` (at most half of `max_bytes` counts). A topic that no group ever
-    read keeps everything. Topics named `*.dlq` are bound by age alone, and groups do not hold them
-    back. Room is reused; the file does not shrink.
+    Retention removes only messages that every group which ever read their topic has committed
+    past: those older than `retention_seconds`, and, oldest first, those that make the bus as a
+    whole hold more than `retention_bytes` (or half of `max_bytes`, if that is less). A topic that
+    no group ever read keeps everything. Topics named `*.dlq` are bound by age alone, and groups do
+    not hold them back. Room is reused; the file does not shrink.
 
-    With `max_bytes` held, or no room on the disk, `send` raises `BusFull`; reading and committing go
-    on, and so do sends once retention has made room. 128 MiB of the disk are left free for that.
+    With `max_bytes` held, or no room on the disk, `send` raises `BusFull`; reading and committing
+    go on, and so do sends once retention has made room. 128 MiB of the disk stay free for that.
 
     Memory: at most 32 MiB (or two messages) wait to be written, further senders wait in `send`.
     """
@@ -85,10 +82,9 @@ class EmbeddedBus:
         except BaseException:
             self._lock.release()
             raise
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="bus-reader")
-        self._reading = self._file.connect_reader()
+        self._reader = Reader(self._file)
         self._pulse = Pulse()
-        self._queue = _ByteQueue(max(_QUEUE_BYTES, 2 * self._max_message_bytes))
+        self._queue = ByteQueue(max(_QUEUE_BYTES, 2 * self._max_message_bytes))
         self._spread: dict[str, StickySpread] = {}
         self._groups = GroupCoordinator(self, max_poll_seconds)
         retention = Retention(
@@ -128,11 +124,13 @@ class EmbeddedBus:
         """
         if not _TOPIC_NAME.fullmatch(topic) or topic in {".", ".."}:
             raise BusError(
-                f"cannot create topic {topic[:80]!r}: a name has 1 to 249 letters, digits, '.', '_', '-'"
+                f"cannot create topic {topic[:80]!r}: "
+                "a name has 1 to 249 letters, digits, '.', '_' and '-'"
             )
         if not 1 <= partitions <= MAX_PARTITIONS:
             raise BusError(
-                f"cannot create topic {topic} with {partitions} partitions: 1 to {MAX_PARTITIONS} are possible"
+                f"cannot create topic {topic} with {partitions} partitions: "
+                f"1 to {MAX_PARTITIONS} are possible"
             )
         if self.partition_count(topic) >= partitions:
             return
@@ -198,7 +196,7 @@ class EmbeddedBus:
                     f"cannot read {partition.topic}-{partition.partition} from {at} to {last}: "
                     f"it holds {start} to {end - 1}"
                 )
-            records += await self._fetch(partition, at, last, _QUEUE_BYTES)
+            records += await self._reader.records(self._log(partition), at, last, _QUEUE_BYTES)
         return records
 
     async def lag(self, group: str, topic: str) -> Sequence[Lag]:
@@ -239,7 +237,7 @@ class EmbeddedBus:
         self, partition: TopicPartition, first: int, max_bytes: int
     ) -> Sequence[Record]:
         """Return records from `first` on: one, and more while their bytes stay in `max_bytes`."""
-        return await self._fetch(partition, first, LAST_OFFSET, max_bytes)
+        return await self._reader.records(self._log(partition), first, LAST_OFFSET, max_bytes)
 
     def stored(self, group: str, partition: TopicPartition) -> Committed | None:
         """Return a group's durable progress."""
@@ -308,65 +306,8 @@ class EmbeddedBus:
         end = log.end
         oldest = None
         if committed < end:
-            oldest = await self._in_reader(self._timestamp, log, max(committed, log.start))
+            oldest = await self._reader.timestamp_ms(log, max(committed, log.start))
         return Lag(log.name.topic, log.name.partition, committed, end, oldest)
-
-    def _timestamp(self, log: PartitionLog, offset: int) -> int | None:
-        row = self._reading.execute(
-            statements()["find_batch"], {"id": log.row(offset), "floor": log.row(0)}
-        ).fetchone()
-        return row[1] if row else None
-
-    async def _fetch(
-        self, partition: TopicPartition, first: int, last: int, max_bytes: int
-    ) -> list[Record]:
-        records: list[Record] = await self._in_reader(self._read, partition, first, last, max_bytes)
-        if not records or records[0].offset != first:
-            raise OffsetOutOfRange(
-                f"cannot read {partition.topic}-{partition.partition} from {first}: "
-                "retention has just removed it"
-            )
-        return records
-
-    def _read(
-        self, partition: TopicPartition, first: int, last: int, max_bytes: int
-    ) -> list[Record]:
-        log = self._log(partition)
-        run, sql = self._reading.execute, statements()
-        found = run(sql["find_batch"], {"id": log.row(first), "floor": log.row(0)}).fetchone()
-        if found is None:
-            return []
-        rows = run(
-            sql["read_batches"],
-            {
-                "first": found[0],
-                "last": log.row(min(last, log.end - 1)),
-                "batches": _READ_BATCHES,
-                "bytes": max(1, max_bytes),
-            },
-        ).fetchall()
-        records: list[Record] = []
-        for row, messages, timestamp_ms, data in rows:
-            batch = StoredBatch(row & LAST_OFFSET, messages, timestamp_ms, data)
-            decoded = decode_batch(partition, batch, first, last)
-            for record in decoded:
-                max_bytes -= len(record.value)
-                if max_bytes < 0 and records:
-                    return records
-                records.append(record)
-        return records
-
-    async def _in_reader(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        path = self._file.path
-        try:
-            return await loop.run_in_executor(self._reader, function, *arguments)
-        except sqlite3.Error as error:
-            raise explain(error, "read the bus", path) from error
-        except (struct.error, UnicodeDecodeError) as error:
-            damaged = sqlite3.DatabaseError(f"a batch cannot be decoded: {error}")
-            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise explain(damaged, "read the bus", path) from error
 
     def _settled(self, outcomes: Sequence[Outcome]) -> None:
         self._queue.leave(
@@ -382,51 +323,5 @@ class EmbeddedBus:
         self._pulse.beat()
         self._queue.open_wide()
         await asyncio.to_thread(self._writer.close)
-        await asyncio.to_thread(self._reader.shutdown)
-        self._reading.close()
+        await asyncio.to_thread(self._reader.close)
         self._lock.release()
-
-
-class _ByteQueue:
-    """Lets senders in, first come first served, while the bytes inside stay within a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._inside = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-
-    async def enter(self, size: int) -> None:
-        """Wait for room for `size` bytes, which must not exceed the limit."""
-        if not self._waiting and self._inside + size <= self._limit:
-            self._inside += size
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, future))
-        try:
-            await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
-                self.leave(size)  # was let in and cancelled at the same moment
-            else:
-                self._let_in()
-            raise
-
-    def leave(self, size: int) -> None:
-        """Give bytes back."""
-        self._inside -= size
-        self._let_in()
-
-    def open_wide(self) -> None:
-        """Let everybody in: they will find the bus closed."""
-        self._limit += sum(size for size, _ in self._waiting)
-        self._let_in()
-
-    def _let_in(self) -> None:
-        while self._waiting:
-            size, future = self._waiting[0]
-            if not future.done():
-                if self._inside + size > self._limit:
-                    return
-                self._inside += size
-                future.set_result(None)
-            self._waiting.popleft()

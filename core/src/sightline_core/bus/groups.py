@@ -1,16 +1,17 @@
 """Consumer groups whose members live in one process, over any partitioned log.
 
 A change of members or topics computes a new *target*. Each member works towards it inside its own
-`poll`: it first gives up what is not its target any more (`on_revoked`, then release), and takes what
-is, once nobody owns it. So a partition never has two owners, and a member keeps working on the
-partitions that do not move. A member that has not polled for `max_poll_seconds` while another one
-waits for its partitions is expelled: its commits raise `Fenced`, its next `poll` joins again.
+`poll`: it first gives up what is not its target any more (`on_revoked`, then release), and takes
+what is, once nobody owns it. So a partition never has two owners, and a member keeps working on
+the partitions that do not move. A member that has not polled for `max_poll_seconds` while another
+one waits for its partitions is expelled: its commits raise `Fenced`, its next `poll` joins again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -123,7 +124,7 @@ class Group:
         return free
 
     def seconds_to_expulsion(self, member: GroupConsumer) -> float | None:
-        """Expel idle owners of what `member` waits for; return when to look again, None if never."""
+        """Expel idle owners of what `member` waits for; say when to look again, None: never."""
         holders = {
             self._owner[key]
             for key, wanted in self._target.items()
@@ -226,8 +227,9 @@ class GroupConsumer:
                 await self._rebalance()
                 if fetched := await self._fetch(max_bytes):
                     return fetched
-                if not await self._wait(beat, deadline):
+                if monotonic() >= deadline:
                     return {}
+                await self._wait(beat, deadline)
         finally:
             self._polling = False
             self._last_poll = monotonic()
@@ -245,7 +247,8 @@ class GroupConsumer:
         """See `Consumer.seek`."""
         if partition not in self._positions:
             raise Fenced(
-                f"cannot seek in {_name(partition)}: this member of group {self._name} does not own it"
+                f"cannot seek in {_name(partition)}: "
+                f"this member of group {self._name} does not own it"
             )
         self._positions[partition] = offset
 
@@ -334,17 +337,12 @@ class GroupConsumer:
             )
         return position < end
 
-    async def _wait(self, beat: asyncio.Event, deadline: float) -> bool:
+    async def _wait(self, beat: asyncio.Event, deadline: float) -> None:
         left = deadline - monotonic()
-        if left <= 0:
-            return False
         look_again = self._group.seconds_to_expulsion(self)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(left if look_again is None else min(left, look_again)):
                 await beat.wait()
-        except TimeoutError:
-            return True
-        return True
 
 
 def _name(partition: TopicPartition) -> str:

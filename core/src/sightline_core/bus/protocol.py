@@ -86,7 +86,7 @@ class Lag:
     Attributes:
         committed: the group's next offset (the earliest held one if it never committed).
         end: the offset the next message will get.
-        oldest_pending_ms: bus timestamp of the message at `committed`; None when nothing is pending.
+        oldest_pending_ms: bus timestamp of the first pending message; None: nothing is pending.
     """
 
     topic: str
@@ -105,7 +105,8 @@ class RebalanceListener(Protocol):
     """Told about ownership. Called from `Consumer.poll`, never concurrently with itself.
 
     `on_revoked` runs while the partitions are still owned: finish or abandon their work and commit
-    there. After it returns, commits for them raise `Fenced`.
+    there. After it returns, commits for them raise `Fenced`. (Whoever did not poll for minutes has
+    lost its partitions already: there, too, commits raise `Fenced`.)
     """
 
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None:
@@ -145,13 +146,20 @@ class Consumer(Protocol):
         """
 
     def pause(self, partition: TopicPartition) -> None:
-        """Return no records of it until `resume`; ownership stays."""
+        """Return no records of it until `resume`; ownership stays, and so must the polling.
+
+        Losing the partition ends the pause. Ignored for a partition that is not owned.
+        """
 
     def resume(self, partition: TopicPartition) -> None:
         """Undo `pause`."""
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Read on from `offset`."""
+        """Read on from `offset`.
+
+        Raises:
+            Fenced: the partition is not owned.
+        """
 
     async def commit(self, offsets: Mapping[TopicPartition, Committed]) -> None:
         """Store progress durably; all of it or none.

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from sightline_core.bus.storage import statements
+from sightline_core.bus.storage import statements, transaction
 from sightline_core.wire.names import DLQ_SUFFIX
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from sightline_core.bus.storage import LogFile, PartitionLog
 
 CHUNK_BYTES: Final = 16 << 20
@@ -73,7 +71,7 @@ class Retention:
         if not groups:
             return log.start
         commits = (self._file.progress.get((group, log.name)) for group in groups)
-        return min(min(commit.offset if commit else 0 for commit in commits), log.end)
+        return min(log.end, *(commit.offset if commit else 0 for commit in commits))
 
     def _remove_head(self, log: PartitionLog, cutoff_ms: int, excess: int) -> bool:
         """Remove the oldest batches that are older than the cutoff or in excess."""
@@ -93,15 +91,9 @@ class Retention:
         return True
 
     def _remove(self, log: PartitionLog, start: int) -> None:
-        connection: sqlite3.Connection = self._file.connection
+        connection, sql = self._file.connection, statements()
         rows = {"first": log.row(0), "last": log.row(start) - 1}
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.execute(statements()["remove_batches"], rows)
-            connection.execute(statements()["remove_bodies"], rows)
-            connection.execute(statements()["set_start"], {"start": start, "log": log.id})
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        with transaction(connection):
+            connection.execute(sql["remove_batches"], rows)
+            connection.execute(sql["remove_bodies"], rows)
+            connection.execute(sql["set_start"], {"start": start, "log": log.id})

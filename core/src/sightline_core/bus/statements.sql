@@ -1,6 +1,6 @@
 -- The embedded bus. Each block is one statement, found by its name; see storage.py.
 -- A batch is a run of messages of one partition, written together. Its id is
--- log id << 40 | offset of its first message, so that one b-tree is ordered by log, then offset.
+-- log id << 44 | offset of its first message, so that one b-tree is ordered by log, then offset.
 -- Facts about a batch and its bytes are two tables: scans for retention and polling stay small.
 
 -- name: create_log
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS subscription (
 SELECT id, topic, number, start_offset FROM log ORDER BY topic, number
 
 -- name: load_extents
-SELECT id >> 40, min(id), max(id), sum(bytes) FROM batch GROUP BY id >> 40
+SELECT id >> 44, min(id), max(id), sum(bytes) FROM batch GROUP BY 1
 
 -- name: load_messages
 SELECT messages FROM batch WHERE id = ?

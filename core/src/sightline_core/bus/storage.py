@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import sqlite3
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,13 +16,13 @@ from sightline_core.bus.protocol import Committed, TopicPartition
 from sightline_core.errors import BusError, BusFull, BusLocked, BusUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 FILE_NAME: Final = "bus.sqlite"
 LOCK_NAME: Final = "bus.lock"
 SCHEMA_VERSION: Final = 1
-OFFSET_BITS: Final = 40
+OFFSET_BITS: Final = 44
 LAST_OFFSET: Final = (1 << OFFSET_BITS) - 1
 _PAGE_BYTES: Final = 32 << 10
 _CHECKPOINT_BYTES: Final = 32 << 20
@@ -71,10 +72,23 @@ def explain(error: sqlite3.Error, doing: str, path: Path) -> BusError:
         return BusFull(f"cannot {doing}: the disk takes no more for {path}: {error}")
     if code & 0xFF in _DAMAGED_CODES:
         return BusError(
-            f"cannot {doing}: {path} is damaged ({error}); stop Sightline, then restore the file from "
+            f"cannot {doing}: {path} is damaged ({error}); stop Sightline, then restore it from "
             f"a copy, or move {path.name}* away to start with an empty bus"
         )
     return BusUnavailable(f"cannot {doing}: {path}: {error}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block writes, durably, or none of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite ends it itself when the disk is full
+            connection.execute("ROLLBACK")
+        raise
 
 
 class DirectoryLock:
@@ -82,8 +96,7 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            _sync_directory(directory.parent)
+            _make_directory(directory)
             self._file = os.open(
                 directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
             )
@@ -94,15 +107,21 @@ class DirectoryLock:
             ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             owner = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
             os.close(self._file)
             raise BusLocked(
                 f"cannot open the bus in {directory}: process {owner or 'unknown'} has it open; "
                 "stop that process or choose another data directory"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            os.close(self._file)
+            raise BusError(
+                f"cannot open the bus in {directory}: its file system cannot lock: {error.strerror}"
+            ) from error
+        with suppress(OSError):  # a full disk; the pid is for people, the lock holds without it
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Let others in. The file stays: removing it would race with the next owner."""
@@ -164,11 +183,12 @@ class LogFile:
                 f"cannot open the bus: {self.path} has layout {version}, this Sightline knows "
                 f"{SCHEMA_VERSION}; use the version that wrote it"
             )
-        run("BEGIN IMMEDIATE")
-        for table in ("log", "batch", "body", "progress", "subscription"):
-            run(statements()[f"create_{table}"])
-        run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        run("COMMIT")
+        if version == SCHEMA_VERSION:
+            return
+        with transaction(self.connection):
+            for table in ("log", "batch", "body", "progress", "subscription"):
+                run(statements()[f"create_{table}"])
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _load(self) -> None:
         run, sql = self.connection.execute, statements()
@@ -188,6 +208,13 @@ class LogFile:
             self.progress[group, by_id[log_id]] = Committed(offset, metadata)
         for topic, group in run(sql["load_subscriptions"]):
             self.subscriptions.setdefault(topic, set()).add(group)
+
+
+def _make_directory(directory: Path) -> None:
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_directory(path.parent)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -7,13 +7,14 @@ import sqlite3
 import time
 from collections import deque
 from dataclasses import dataclass
+from logging import getLogger
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from sightline_core.bus.batch import EncodedMessage, encode_batch
 from sightline_core.bus.protocol import Position
-from sightline_core.bus.storage import charged_bytes, explain, statements
-from sightline_core.errors import BusError, BusFull
+from sightline_core.bus.storage import charged_bytes, explain, statements, transaction
+from sightline_core.errors import BusFull, BusUnavailable
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -37,6 +38,11 @@ class Append(NamedTuple):
     message: EncodedMessage
     future: Future[Position]
 
+    @property
+    def doing(self) -> str:
+        """What it does, for errors: "cannot <doing>: …"."""
+        return f"append to {self.log.name.topic}-{self.log.name.partition}"
+
 
 class Work(NamedTuple):
     """Anything else to write.
@@ -53,6 +59,9 @@ class Work(NamedTuple):
     future: Future[Any]
 
 
+T = TypeVar("T", Append, Work)
+
+
 class Outcome(NamedTuple):
     """What became of an item; `result` may be an error."""
 
@@ -66,6 +75,10 @@ class _Batch:
     base: int
     items: list[Append]
     data: bytes = b""
+
+    @property
+    def row(self) -> int:
+        return self.log.row(self.base)
 
 
 class Writer:
@@ -89,6 +102,7 @@ class Writer:
         self._appends: deque[Append] = deque()
         self._works: deque[Work] = deque()
         self._closing = False
+        self._removal_failure = ""
         self._thread = Thread(target=self._run, name="bus-writer", daemon=True)
         self._thread.start()
 
@@ -136,42 +150,57 @@ class Writer:
             return appends, works, self._closing
 
     def _write(self, appends: list[Append], works: list[Work]) -> None:
-        outcomes: list[Outcome] = []
-        appends = self._admit(appends, outcomes)
-        try:
-            outcomes += self._transact(appends, works)
-        except sqlite3.Error as error:
-            outcomes += [
-                Outcome(item, explain(error, f"append to {_name(item)}", self._file.path))
-                for item in appends
-            ]
-            # Progress must not fail because messages did not fit.
-            outcomes += [self._write_alone(work) for work in works]
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, or waits for ever
-            failed = BusError(f"cannot write to {self._file.path}: {error!r}")
-            outcomes += [Outcome(item, failed) for item in (*appends, *works)]
+        # Progress goes first and on its own: it must not fail because messages do not fit.
+        outcomes = [outcome for work in works for outcome in self._attempt([work], self._work)]
+        outcomes += self._attempt(appends, self._append)
         self._report(outcomes)
 
-    def _write_alone(self, work: Work) -> Outcome:
+    def _attempt(self, items: list[T], write: Callable[[list[T]], list[Outcome]]) -> list[Outcome]:
         try:
-            return self._transact([], [work])[0]
+            return write(items)
         except sqlite3.Error as error:
-            return Outcome(work, explain(error, work.doing, self._file.path))
+            return [Outcome(item, explain(error, item.doing, self._file.path)) for item in items]
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, or waits for ever
+            return [
+                Outcome(item, BusUnavailable(f"cannot {item.doing}: {error!r}")) for item in items
+            ]
 
-    def _admit(self, appends: list[Append], outcomes: list[Outcome]) -> list[Append]:
-        """Return what there is room for; the rest is refused."""
+    def _work(self, works: list[Work]) -> list[Outcome]:
+        (work,) = works
+        with transaction(self._file.connection):
+            result = work.run(self._file.connection)
+        work.committed()
+        return [Outcome(work, result)]
+
+    def _append(self, appends: list[Append]) -> list[Outcome]:
+        admitted, refused = self._admit(appends)
+        if not admitted:
+            return refused
+        now_ms = time.time_ns() // 1_000_000
+        batches = _pack(admitted)
+        facts = [
+            (batch.row, len(batch.items), charged_bytes(len(batch.data)), now_ms)
+            for batch in batches
+        ]
+        with transaction(self._file.connection):
+            _insert(self._file.connection, "add_batch", facts)
+            bodies = [(batch.row, batch.data) for batch in batches]
+            _insert(self._file.connection, "add_body", bodies)
+        return refused + [outcome for batch in batches for outcome in _finish(batch)]
+
+    def _admit(self, appends: list[Append]) -> tuple[list[Append], list[Outcome]]:
+        """Return what there is room for, and the refusals."""
         room, why = self._room()
         admitted: list[Append] = []
+        refused: list[Outcome] = []
         for append in appends:
             size = charged_bytes(append.message.size)
             if size > room:
-                outcomes.append(
-                    Outcome(append, BusFull(f"cannot append to {_name(append)}: {why}"))
-                )
+                refused.append(Outcome(append, BusFull(f"cannot {append.doing}: {why}")))
             else:
                 room -= size
                 admitted.append(append)
-        return admitted
+        return admitted, refused
 
     def _room(self) -> tuple[int, str]:
         room = self._max_bytes - self._file.held_bytes
@@ -186,56 +215,23 @@ class Writer:
             reusable = free + pages * page_bytes
             if reusable < room:
                 room = reusable
-                why = f"the disk of {self._file.path} is full ({DISK_RESERVE_BYTES:,} bytes are kept free)"
+                why = (
+                    f"the disk of {self._file.path} is full "
+                    f"({DISK_RESERVE_BYTES:,} bytes are kept free)"
+                )
         return room, why
-
-    def _transact(self, appends: list[Append], works: list[Work]) -> list[Outcome]:
-        """Write all of it or nothing.
-
-        Raises:
-            sqlite3.Error: nothing was written, unless the disk failed during the last step.
-        """
-        connection = self._file.connection
-        now_ms = time.time_ns() // 1_000_000
-        batches = _pack(appends)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            _insert(
-                connection,
-                "add_batch",
-                [
-                    (
-                        batch.log.row(batch.base),
-                        len(batch.items),
-                        charged_bytes(len(batch.data)),
-                        now_ms,
-                    )
-                    for batch in batches
-                ],
-            )
-            _insert(
-                connection,
-                "add_body",
-                [(batch.log.row(batch.base), batch.data) for batch in batches],
-            )
-            results = [work.run(connection) for work in works]
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        outcomes = [outcome for batch in batches for outcome in _finish(batch)]
-        for work, result in zip(works, results, strict=True):
-            work.committed()
-            outcomes.append(Outcome(work, result))
-        return outcomes
 
     def _remove_old(self) -> bool:
         try:
-            return self._retention.remove_some()
-        except sqlite3.Error:
-            # Nothing was removed; the next turn tries again. Who cannot write hears of it at once.
+            removed = self._retention.remove_some()
+        except sqlite3.Error as error:
+            # Nothing was removed; the next turn tries again.
+            if str(error) != self._removal_failure:
+                self._removal_failure = str(error)
+                getLogger(__name__).warning("cannot remove old messages: %s", error)
             return False
+        self._removal_failure = ""
+        return removed
 
     def _report(self, outcomes: list[Outcome]) -> None:
         loop = outcomes[0].item.future.get_loop()
@@ -297,7 +293,3 @@ def _finish(batch: _Batch) -> list[Outcome]:
         Outcome(item, Position(topic, number, batch.base + index))
         for index, item in enumerate(batch.items)
     ]
-
-
-def _name(append: Append) -> str:
-    return f"{append.log.name.topic}-{append.log.name.partition}"
