@@ -1,7 +1,5 @@
 """The `sightline` command: one program whose sub-commands the installed components contribute."""
 
-from __future__ import annotations
-
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated
@@ -34,7 +32,9 @@ def main() -> None:
     def root(
         show: Annotated[  # noqa: ARG001
             bool,
-            typer.Option("--version", callback=print_version, is_eager=True, help="Say which version."),
+            typer.Option(
+                "--version", callback=print_version, is_eager=True, help="Say which version."
+            ),
         ] = False,
     ) -> None:
         """Follow one request through logs, metrics and traces."""

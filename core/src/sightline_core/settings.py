@@ -17,9 +17,7 @@ from pydantic_settings import (
 from sightline_core.errors import ConfigError
 
 ENV_PREFIX = "SIGHTLINE_"
-OTHER_VARIABLES = frozenset(
-    {"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM", "SIGHTLINE_CACHE_DIR"}
-)
+OTHER_VARIABLES = frozenset({"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM", "SIGHTLINE_CACHE_DIR"})
 """Variables with our prefix that are not settings."""
 
 
@@ -116,7 +114,9 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _refuse_unknown_variables() -> None:
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
-    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    unknown = sorted(
+        name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known
+    )
     if unknown:
         raise ConfigError(
             f"cannot use settings: unknown environment variable {', '.join(unknown)} "

@@ -1,0 +1,1 @@
+"""What Sightline costs: measured, printed, kept in `bench/results/`."""

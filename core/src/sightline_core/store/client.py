@@ -1,0 +1,180 @@
+"""Clients of the store, by role, over clickhouse-connect: chDB in this process or a ClickHouse server.
+
+Ingest and query use different clients, so that neither waits for the other (design D9). Calls block
+and release the GIL; asyncio callers run them in threads.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import time
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from sightline_core.errors import StoreError, StoreLocked
+from sightline_core.store.failures import store_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from clickhouse_connect.driver.client import Client
+
+    from sightline_core.settings import Settings
+
+ENGINE_SETTINGS = {
+    "date_time_input_format": "best_effort",
+    # Views of one insert must see the same token, and every retry the same blocks (design D4).
+    "deduplicate_insert": "enable",
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "materialized_views_ignore_errors": 0,
+}
+QUERY_SETTINGS = {"readonly": 2, "max_execution_time": 30, "max_memory_usage": 4 << 30}
+
+
+class Role(StrEnum):
+    """What a client is for; decides its settings and how many there are."""
+
+    INGEST = "ingest"
+    QUERY = "query"
+
+
+class Store:
+    """A store, opened by one process.
+
+    Clients are lent out one caller at a time; callers beyond their number wait.
+    """
+
+    def __init__(
+        self, ingest: list[Client], query: list[Client], lock_file: int | None = None
+    ) -> None:
+        """Own the clients; `lock_file` is the descriptor that keeps other processes out."""
+        self._pools: dict[Role, queue.SimpleQueue[Client]] = {}
+        self._clients = [*ingest, *query]
+        for role, clients in ((Role.INGEST, ingest), (Role.QUERY, query)):
+            self._pools[role] = queue.SimpleQueue()
+            for client in clients:
+                self._pools[role].put(client)
+        self._lock_file = lock_file
+
+    @contextmanager
+    def client(self, role: Role) -> Iterator[Client]:
+        """Lend a client; engine errors inside leave as `StoreError` of the right kind."""
+        client = self._pools[role].get()
+        try:
+            yield client
+        except ClickHouseError as error:
+            raise store_error(error) from error
+        finally:
+            self._pools[role].put(client)
+
+    def command(self, sql: str, settings: Mapping[str, Any] | None = None) -> Any:
+        """Run one statement that returns nothing or a single value, as the ingest role."""
+        with self.client(Role.INGEST) as client:
+            return client.command(sql, settings=dict(settings or {}))
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a query as the query role; values are bound as `{name:Type}` parameters."""
+        with self.client(Role.QUERY) as client:
+            return list(client.query(sql, parameters=dict(parameters or {})).named_results())
+
+    def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+        """Insert length-delimited messages of type `Landing` as one deduplicated insert.
+
+        Args:
+            table: a landing table.
+            body: the messages, each prefixed with its length as a varint.
+            schema: text of the .proto file that declares `Landing`.
+            token: equal for every try of the same batch, different for every other batch.
+
+        Raises:
+            PoisonBatch: the engine cannot decode the body; nothing was stored.
+            StoreUnavailable: try again with the same token; part of it may be stored.
+            StoreError: anything else.
+        """
+        settings = {
+            "format_schema_source": "string",
+            "format_schema": schema,
+            "format_schema_message_name": "Landing",
+            "insert_deduplication_token": token,
+        }
+        with self.client(Role.INGEST) as client:
+            client.raw_insert(table, insert_block=body, fmt="Protobuf", settings=settings)
+
+    def close(self) -> None:
+        """Release the engine and the data directory. Safe to call twice."""
+        for client in self._clients:
+            client.close()
+        self._clients = []
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def __enter__(self) -> Self:
+        """Close on leaving the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+def open_store(settings: Settings, *, ingest_clients: int = 2, query_clients: int = 4) -> Store:
+    """Open the embedded store in `settings.data_dir`.
+
+    Raises:
+        StoreLocked: another process has it open.
+        StoreError: the directory cannot be used.
+    """
+    # The engine takes its time zone from the process; days and partitions are UTC everywhere.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    directory = settings.data_dir / "store"
+    lock_file = _lock(settings.data_dir)
+    try:
+        clients = [
+            _embedded_client(directory, Role.INGEST if number < ingest_clients else Role.QUERY)
+            for number in range(ingest_clients + query_clients)
+        ]
+    except (ClickHouseError, StoreError):
+        os.close(lock_file)
+        raise
+    return Store(clients[:ingest_clients], clients[ingest_clients:], lock_file)
+
+
+def _embedded_client(directory: Path, role: Role) -> Client:
+    settings = {**ENGINE_SETTINGS, **(QUERY_SETTINGS if role is Role.QUERY else {})}
+    try:
+        return clickhouse_connect.get_client(
+            interface="chdb", path=str(directory), settings=settings, tz_mode="aware"
+        )
+    except ClickHouseError as error:
+        raise StoreError(f"cannot open the store in {directory}: {error}") from error
+
+
+def _lock(data_dir: Path) -> int:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(
+            data_dir / "sightline.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+    except OSError as error:
+        raise StoreError(f"cannot use data directory {data_dir}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StoreLocked(
+            f"cannot open {data_dir}: process {owner} is using it; stop that one, "
+            "or name another directory with --data-dir or SIGHTLINE_DATA_DIR"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor

@@ -1,0 +1,40 @@
+"""The landing tables: one per signal, shaped like OTLP, storing nothing; views take each insert apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sightline_core.wire.names import Signal
+
+if TYPE_CHECKING:
+    from sightline_core.store.client import Store
+
+SQL = Path(str(files("sightline_pipeline"))) / "sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where batches of one signal are inserted, and the .proto text that the engine decodes them by."""
+
+    table: str
+    schema: str
+
+    def insert(self, store: Store, body: bytes, token: str) -> None:
+        """Insert length-delimited messages; see `Store.insert_protobuf` for the errors."""
+        store.insert_protobuf(self.table, body, schema=self.schema, token=token)
+
+
+def landing(signal: Signal) -> Landing:
+    """Return the landing of `signal`."""
+    directory = SQL / "landing"
+    any_value, own, envelope = (
+        (directory / f"{name}.proto").read_text(encoding="utf-8")
+        for name in ("any_value", signal.value, "envelope")
+    )
+    return Landing(
+        table=f"sightline_landing_{signal}",
+        schema=f"{any_value}\n{own.replace('{{ envelope }}', envelope)}",
+    )
