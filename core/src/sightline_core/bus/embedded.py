@@ -68,8 +68,8 @@ class EmbeddedBus:
     ) -> None:
         """Open or create the bus in `directory`.
 
-        `max_poll_seconds`: a group member that does not poll for so long loses its partitions
-        to others that wait for them.
+        `max_poll_seconds`: a group member that does not poll for so long loses its partitions to
+        the others of its group.
 
         Raises:
             BusLocked: another process, or another bus of this one, has it open.

@@ -3,8 +3,8 @@
 A change of members or topics computes a new *target*. Each member works towards it inside its own
 `poll`: it first gives up what is not its target any more (`on_revoked`, then release), and takes
 what is, once nobody owns it. So a partition never has two owners, and a member keeps working on
-the partitions that do not move. A member that has not polled for `max_poll_seconds` while another
-one waits for its partitions is expelled: its commits raise `Fenced`, its next `poll` joins again.
+the partitions that do not move. A member that has not polled for `max_poll_seconds` is expelled by
+any other that polls: its commits raise `Fenced`, its next `poll` joins again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -123,17 +124,12 @@ class Group:
         self._owner.update(dict.fromkeys(free, member))
         return free
 
-    def seconds_to_expulsion(self, member: GroupConsumer) -> float | None:
-        """Expel idle owners of what `member` waits for; say when to look again, None: never."""
-        holders = {
-            self._owner[key]
-            for key, wanted in self._target.items()
-            if wanted is member and key in self._owner and self._owner[key] is not member
-        }
-        waits = {holder: holder.seconds_left() for holder in holders}
-        for holder in (holder for holder, left in waits.items() if left <= 0):
-            self.leave(holder)
-        return max(0.0, min(waits.values())) if waits else None
+    def expel_idle(self, watcher: GroupConsumer) -> float:
+        """Expel members that do not poll; return seconds until `watcher` should look again."""
+        left = {member: member.seconds_left() for member in self._members if member is not watcher}
+        for member in (member for member, seconds in left.items() if seconds <= 0):
+            self.leave(member)
+        return max(0.0, min(left.values(), default=inf))
 
     def commit_started(self, partitions: Sequence[TopicPartition]) -> None:
         """Hold the partitions back from new owners."""
@@ -224,12 +220,17 @@ class GroupConsumer:
             await self._log.subscribe(self._name, sorted(self.topics))
             while True:
                 beat = self._log.pulse.next_beat()
+                look_again = self._group.expel_idle(self)
                 await self._rebalance()
                 if fetched := await self._fetch(max_bytes):
                     return fetched
-                if monotonic() >= deadline:
+                left = deadline - monotonic()
+                if left <= 0:
+                    await asyncio.sleep(0)  # a loop of such polls must not starve the others
                     return {}
-                await self._wait(beat, deadline)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, look_again)):
+                        await beat.wait()
         finally:
             self._polling = False
             self._last_poll = monotonic()
@@ -336,13 +337,6 @@ class GroupConsumer:
                 f"it holds {start} to {end - 1}; seek to an offset that is held"
             )
         return position < end
-
-    async def _wait(self, beat: asyncio.Event, deadline: float) -> None:
-        left = deadline - monotonic()
-        look_again = self._group.seconds_to_expulsion(self)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(left if look_again is None else min(left, look_again)):
-                await beat.wait()
 
 
 def _name(partition: TopicPartition) -> str:
