@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
 
 from opentelemetry._logs import LogRecord, SeverityNumber, get_logger_provider, set_logger_provider
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, ConsoleLogRecordExporter
 
+from sightline import correlation
 from sightline.attributes import attribute, clean
 from sightline.runtime import LEVELS
 
@@ -16,8 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry._logs import Logger as OtelLogger
+    from opentelemetry.sdk._logs import ReadWriteLogRecord
     from opentelemetry.sdk._logs.export import LogRecordExporter
     from opentelemetry.sdk.resources import Resource
+
+
+class CorrelationLogs(LogRecordProcessor):
+    """Puts the correlation id on every log record, whoever makes it."""
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Set `correlation.id` unless the record has one."""
+        record = log_record.log_record
+        value = correlation.find(record.context)
+        if value is not None and isinstance(record.attributes, MutableMapping):
+            record.attributes.setdefault(correlation.ATTRIBUTE, value)
+
+    def shutdown(self) -> None:
+        """Do nothing: nothing is kept."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the interface
+        """Do nothing: nothing is kept."""
+        return True
 
 
 class LogEmitter:
@@ -59,8 +80,10 @@ def start_logs(resource: Resource, exporter: LogRecordExporter) -> LogEmitter:
     """Make the process's logger provider, or use the one that somebody made before."""
     existing = get_logger_provider()
     if isinstance(existing, LoggerProvider):
+        existing.add_log_record_processor(CorrelationLogs())
         return LogEmitter(existing)
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_log_record_processor(CorrelationLogs())
     provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
     set_logger_provider(provider)
     return LogEmitter(provider)

@@ -1,0 +1,268 @@
+"""`configure`: what it sets up, from where, and that it never stands in the way."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.trace import TracerProvider
+
+import sightline
+from sightline import exporters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sightline.testing import Receiver
+
+    Configure = Callable[..., None]
+    RunPython = Callable[..., str]
+
+WORK = """
+import sightline, sys
+from opentelemetry import metrics
+sightline.configure(service="batch", {options})
+with sightline.span("work", order_id=7):
+    sightline.get_logger("worker").info("working", step=1)
+metrics.get_meter("worker").create_counter("worker.steps").add(1)
+"""
+
+
+def test_all_three_signals_reach_the_receiver_when_the_process_just_ends(
+    receiver: Receiver, run_python: RunPython
+) -> None:
+    run_python(WORK.format(options=f'endpoint="{receiver.endpoint}", console="none"'))
+
+    [span] = receiver.spans()
+    [log] = receiver.logs()
+    assert (span.name, span.attributes["order_id"]) == ("work", 7)
+    assert (log.body, log.attributes["step"]) == ("working", 1)
+    assert (log.trace_id, log.span_id) == (span.trace_id, span.span_id)
+    assert receiver.metrics() == {("batch", "worker.steps")}
+
+
+def test_the_resource_says_service_version_and_environment(
+    configure: Configure, receiver: Receiver
+) -> None:
+    configure(service="checkout", version="1.2.3", environment="staging")
+    with sightline.span("work"):
+        pass
+    sightline.shutdown()
+
+    [span] = receiver.spans()
+    assert span.resource["service.name"] == "checkout"
+    assert span.resource["service.version"] == "1.2.3"
+    assert span.resource["deployment.environment.name"] == "staging"
+    assert span.resource["service.instance.id"]
+
+
+def test_standard_variables_say_what_the_call_does_not(
+    receiver: Receiver, run_python: RunPython
+) -> None:
+    run_python(
+        WORK.format(options='console="none"').replace('service="batch", ', ""),
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+        OTEL_SERVICE_NAME="named-outside",
+        OTEL_RESOURCE_ATTRIBUTES="team=payments,service.version=9",
+        OTEL_METRICS_EXPORTER="none",
+    )
+
+    [span] = receiver.spans()
+    assert span.resource["service.name"] == "named-outside"
+    assert span.resource["service.version"] == "9"
+    assert span.resource["team"] == "payments"
+    assert receiver.metrics() == set()
+
+
+def test_a_sampler_from_the_environment_is_honoured(
+    receiver: Receiver, run_python: RunPython
+) -> None:
+    run_python(
+        WORK.format(options=f'endpoint="{receiver.endpoint}", console="none"'),
+        OTEL_TRACES_SAMPLER="always_off",
+    )
+
+    [log] = receiver.logs()
+    assert receiver.spans() == []
+    assert log.attributes["correlation.id"] == log.trace_id != ""
+
+
+def test_a_disabled_sdk_sends_nothing_and_still_writes_lines_with_a_correlation_id(
+    receiver: Receiver, run_python: RunPython
+) -> None:
+    written = run_python(
+        WORK.format(options=f'endpoint="{receiver.endpoint}", console="json"'),
+        OTEL_SDK_DISABLED="true",
+    )
+
+    assert receiver.requests == []
+    assert '"event": "working"' in written
+    assert '"correlation.id": "' in written
+
+
+def test_the_second_call_changes_nothing(configure: Configure, receiver: Receiver) -> None:
+    configure(service="first")
+    provider = trace.get_tracer_provider()
+    handlers = list(logging.getLogger().handlers)
+
+    configure(service="second")
+
+    assert trace.get_tracer_provider() is provider
+    assert logging.getLogger().handlers == handlers
+    with sightline.span("work"):
+        sightline.get_logger().info("once")
+    sightline.shutdown()
+    assert [span.service for span in receiver.spans()] == ["first"]
+    assert [log.body for log in receiver.logs()] == ["once"]
+
+
+def test_a_provider_that_somebody_made_before_is_kept_and_gets_correlation_ids(
+    configure: Configure, receiver: Receiver
+) -> None:
+    theirs = TracerProvider(shutdown_on_exit=False)
+    trace.set_tracer_provider(theirs)
+
+    configure()
+
+    assert trace.get_tracer_provider() is theirs
+    with sightline.span("work") as span:
+        assert getattr(span, "attributes", {})["correlation.id"] == sightline.correlation_id()
+    theirs.shutdown()
+
+
+def test_an_endpoint_that_is_away_neither_blocks_nor_raises_and_the_exit_is_bounded(
+    run_python: RunPython,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    program = f"""
+import time, sightline
+sightline.configure(service="alone", endpoint="http://127.0.0.1:{port}", console="none",
+                    shutdown_timeout=0.5)
+log = sightline.get_logger()
+started = time.monotonic()
+for number in range(5000):
+    with sightline.span("work"):
+        log.info("working", number=number)
+print(time.monotonic() - started)
+"""
+    started = time.monotonic()
+    working = float(run_python(program))
+
+    assert working < 10  # thousands more than the queues hold; blocking on each would take hours
+    assert time.monotonic() - started < working + 6
+
+
+def test_an_endpoint_that_never_answers_does_not_hold_up_the_exit(run_python: RunPython) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        program = f"""
+import time, sightline
+sightline.configure(service="alone", endpoint="http://127.0.0.1:{silent.getsockname()[1]}",
+                    console="none", shutdown_timeout=0.5)
+with sightline.span("work"):
+    pass
+started = time.monotonic()
+print(sightline.shutdown(), time.monotonic() - started)
+"""
+        complete, seconds = run_python(program).split()
+
+    assert complete == "False"
+    assert float(seconds) < 2
+
+
+def test_flush_sends_what_waits_and_tells_when_it_cannot(
+    configure: Configure, receiver: Receiver
+) -> None:
+    assert sightline.flush(), "nothing to flush before configure"
+    configure()
+    with sightline.span("work"):
+        pass
+    metrics.get_meter("tested").create_counter("tested.count").add(1)
+
+    assert sightline.flush()
+
+    assert [span.name for span in receiver.spans()] == ["work"]
+    assert receiver.metrics() == {("tested", "tested.count")}
+
+
+def test_what_cannot_be_set_up_is_logged_and_the_application_runs(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
+
+    configure()
+
+    assert "cannot set up telemetry" in caplog.text
+    with sightline.span("work"):
+        sightline.get_logger().info("still here")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"), ("OTEL_TRACES_EXPORTER", "abacus")],
+)
+def test_a_wrong_variable_is_named_and_the_default_used(
+    variable: str,
+    value: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    exporter = exporters.span_exporter("http://127.0.0.1:1")
+
+    assert value in caplog.text
+    assert type(exporter).__module__.startswith("opentelemetry.exporter.otlp.proto.http")
+
+
+def test_grpc_is_used_when_the_environment_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+
+    exporter = exporters.span_exporter(None)
+
+    assert exporter is not None
+    assert type(exporter).__module__.startswith("opentelemetry.exporter.otlp.proto.grpc")
+    exporter.shutdown()
+
+
+def test_importing_the_sdk_loads_nothing_heavy(run_python: RunPython) -> None:
+    heavy = "grpc fastapi starlette uvicorn pydantic structlog rich requests asyncio httpx chdb"
+    program = f"""
+import sys, sightline
+print([name for name in "{heavy}".split() if name in sys.modules])
+"""
+    assert run_python(program).strip() == "[]"
+
+
+def test_a_configured_sdk_loads_no_web_framework_and_no_grpc(run_python: RunPython) -> None:
+    program = """
+import sys, sightline
+sightline.configure(service="x", endpoint="http://127.0.0.1:9", shutdown_timeout=0.01)
+sightline.get_logger()
+heavy = "grpc fastapi starlette uvicorn pydantic httpx chdb clickhouse_connect sightline_core"
+print([name for name in heavy.split() if name in sys.modules])
+"""
+    assert run_python(program).strip() == "[]"
+
+
+def test_a_forked_child_sends_its_own_telemetry(receiver: Receiver, run_python: RunPython) -> None:
+    program = f"""
+import os, sightline
+sightline.configure(service="parent", endpoint="{receiver.endpoint}", console="none")
+if os.fork() == 0:
+    with sightline.span("in the child"):
+        pass
+    os._exit(0 if sightline.shutdown() else 1)
+assert os.wait()[1] == 0
+with sightline.span("in the parent"):
+    pass
+"""
+    run_python(program)
+
+    assert {span.name for span in receiver.spans()} == {"in the child", "in the parent"}
+    assert len({span.resource["service.instance.id"] for span in receiver.spans()}) == 2
