@@ -1,0 +1,94 @@
+"""`sightline collector` and `sightline send`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sightline_collector.collector import Collector
+from sightline_collector.sample import sample
+from sightline_collector.sample import send as send_request
+from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.settings import load_settings
+from sightline_core.wire.schema import count
+
+if TYPE_CHECKING:
+    from sightline_core.settings import Settings
+
+
+class Output(StrEnum):
+    """How a command prints its result."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the collector's commands to `app`."""
+    app.command(
+        epilog="Example: SIGHTLINE_DATA_DIR=/var/lib/sightline sightline collector",
+    )(collector)
+    app.command(
+        epilog="Example: sightline send --endpoint http://127.0.0.1:4318 --output json",
+    )(send)
+
+
+def collector() -> None:
+    """Receive OTLP and keep it on the embedded bus, without a pipeline.
+
+    Of use for tests and to hold data while the rest is down: the embedded bus belongs to one
+    process, so `sightline up` reads it afterwards. Kafka, for collectors that scale out, follows.
+    Ports and limits are settings (SIGHTLINE_OTLP_GRPC_PORT, SIGHTLINE_OTLP_HTTP_PORT, …).
+    """
+    asyncio.run(_serve(load_settings()))
+
+
+def send(
+    endpoint: Annotated[
+        str, typer.Option(help="OTLP/HTTP address to send to.")
+    ] = "http://127.0.0.1:4318",
+    service: Annotated[str, typer.Option(help="service.name of the telemetry.")] = "sightline-test",
+    output: Annotated[Output, typer.Option(help="How to print the result.")] = Output.TABLE,
+) -> None:
+    """Send test telemetry: a small trace with its logs and a metric; print its trace id."""
+    made = sample(service)
+    sent = {}
+    notes = {}
+    for kind, request in made.requests.items():
+        note = send_request(endpoint, kind, request)
+        sent[kind.value] = count(kind, request)
+        if note:
+            notes[kind.value] = note
+    result = {"trace_id": made.trace_id, "service": service, "endpoint": endpoint, "sent": sent}
+    if notes:
+        result["notes"] = notes
+    if output is Output.JSON:
+        typer.echo(json.dumps(result))
+        return
+    table = Table("signal", "records", "note", title=f"trace {made.trace_id}", title_justify="left")
+    for name, records in sent.items():
+        table.add_row(name, str(records), notes.get(name, ""))
+    Console().print(table)
+
+
+async def _serve(settings: Settings) -> None:
+    bus = EmbeddedBus.from_settings(settings)
+    try:
+        running = Collector(bus, settings)
+        await running.start()
+        host = settings.host
+        typer.echo(f"OTLP/gRPC on {host}:{running.grpc_port}, HTTP on {host}:{running.http_port}")
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await stop.wait()
+        await running.stop()
+    finally:
+        await bus.close()
