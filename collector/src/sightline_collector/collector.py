@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -99,26 +100,33 @@ class Collector:
             self._serving = None
 
     def _listen_http(self) -> socket.socket:
-        host, port = self._settings.host, self._settings.otlp_http_port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            listener = socket.create_server((host, port), family=family, backlog=2048)
-        except OSError as error:
-            raise _cannot_listen("OTLP/HTTP", host, port, error.strerror) from error
+        listener = self._bind("OTLP/HTTP", self._settings.otlp_http_port)
         self.http_port = listener.getsockname()[1]
         return listener
 
     async def _start_grpc(self) -> None:
-        host, port = self._settings.host, self._settings.otlp_grpc_port
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._grpc = grpc_server.server(self._intake)
+        port = self._settings.otlp_grpc_port
+        # gRPC opens its own socket and says little when it cannot; ask the system first.
+        self._bind("OTLP/gRPC", port).close()
+        host = self._settings.host
+        server = grpc_server.server(self._intake)
         try:
-            self.grpc_port = self._grpc.add_insecure_port(address)
+            self.grpc_port = server.add_insecure_port(
+                f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            )
         except RuntimeError as error:
-            self._grpc = None
-            why = "the port is in use or the address is not ours"
-            raise _cannot_listen("OTLP/gRPC", host, port, why) from error
-        await self._grpc.start()
+            raise _cannot_listen("OTLP/gRPC", host, port, str(error)) from error
+        await server.start()
+        self._grpc = server
+
+    def _bind(self, protocol: str, port: int) -> socket.socket:
+        host = self._settings.host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            return socket.create_server((host, port), family=family, backlog=2048)
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            raise _cannot_listen(protocol, host, port, why) from error
 
 
 class _HttpServer(uvicorn.Server):
@@ -128,7 +136,7 @@ class _HttpServer(uvicorn.Server):
         yield
 
 
-def _cannot_listen(protocol: str, host: str, port: int, why: str | None) -> ConfigError:
+def _cannot_listen(protocol: str, host: str, port: int, why: str) -> ConfigError:
     setting = f"SIGHTLINE_{protocol.upper().replace('/', '_')}_PORT"
     return ConfigError(
         f"cannot listen on {host}:{port} for {protocol}: {why}; "

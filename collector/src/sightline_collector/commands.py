@@ -72,7 +72,8 @@ def send(
     if output is Output.JSON:
         typer.echo(json.dumps(result))
         return
-    table = Table("signal", "records", "note", title=f"trace {made.trace_id}", title_justify="left")
+    typer.echo(f"trace {made.trace_id}")
+    table = Table("signal", "records", "note")
     for name, records in sent.items():
         table.add_row(name, str(records), notes.get(name, ""))
     Console().print(table)

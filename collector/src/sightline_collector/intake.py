@@ -87,8 +87,8 @@ class Intake:
         except TooManyRecords as error:
             raise Refusal(Reason.TOO_LARGE, str(error)) from error
         await self._send(signal, accepted)
-        stats = self.stats.signals[signal]
-        stats.rejected_records["too_large"] += accepted.rejected
+        if accepted.rejected:
+            self.stats.signals[signal].rejected_records["too_large"] += accepted.rejected
         return response(signal, rejected=accepted.rejected, message=accepted.message)
 
     async def _accept(self, signal: Signal, request: bytes, *, as_json: bool) -> Accepted:
