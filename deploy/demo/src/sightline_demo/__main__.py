@@ -35,8 +35,9 @@ def main() -> None:
     for module in PRELOADED:
         importlib.import_module(module)
     addresses = listen()
-    print(json.dumps({"storefront": addresses.url("storefront")}), flush=True)  # noqa: T201
     nursery = Nursery(programs(addresses, wanted.endpoint, wanted.rate))
+    nursery.start()
+    print(json.dumps({"storefront": addresses.url("storefront")}), flush=True)  # noqa: T201
     nursery.watch(parent=sys.stdin.fileno())
 
 

@@ -48,6 +48,7 @@ OBSERVED = {
 STOP_SECONDS = 4.0
 LONGEST_PAUSE = 30.0
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 
 
 def programs(addresses: Addresses, endpoint: str, rate: float) -> dict[str, Callable[[], None]]:
@@ -84,8 +85,15 @@ class Nursery:
     """When a program that ended starts again, on the monotonic clock."""
     crashes: dict[str, int] = field(default_factory=dict)
 
+    def start(self) -> None:
+        """Start everything."""
+        gc.collect()
+        gc.freeze()  # a collection in a child must not copy the shared pages
+        self.due = dict.fromkeys(self.programs, 0.0)
+        self._start_due()
+
     def watch(self, parent: int) -> None:
-        """Start everything; start again what ends; return when `parent` is closed or on a signal.
+        """Start again what ends; end everything when `parent` is closed or on a signal.
 
         Args:
             parent: a file descriptor that ends when the starting process does.
@@ -95,9 +103,7 @@ class Nursery:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(notify)
         stopping = _Stopping()
-        gc.collect()
-        gc.freeze()  # a collection in a child must not copy the shared pages
-        self.due = dict.fromkeys(self.programs, 0.0)
+        self._reap()
         while not stopping.wanted:
             self._start_due()
             pause = min(self.due.values(), default=time.monotonic() + 60) - time.monotonic()
@@ -162,9 +168,11 @@ def _ended() -> list[tuple[int, int]]:
 
 
 def _fork(name: str, program: Callable[[], None]) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child is ready for it
     pid = os.fork()
     if pid == 0:
         _become(name, program)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     return pid
 
 
@@ -176,7 +184,10 @@ def _become(name: str, program: Callable[[], None]) -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.prctl(PR_SET_NAME, name.encode())  # what `ps` and `top` show
         program()
         code = 0
     except SystemExit as ending:

@@ -38,6 +38,8 @@ class Demo:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
         self._launching = threading.Lock()
+        self._restarted = threading.Condition()
+        self._restarts = 0
         self._watcher: threading.Thread | None = None
 
     def start(self, otlp_http_endpoint: str, rate: float) -> str:
@@ -56,12 +58,28 @@ class Demo:
         self._watcher.start()
         return self.storefront_url
 
+    @property
+    def pid(self) -> int | None:
+        """Return the process id of the shop, whose children the services are; None if stopped."""
+        return None if self._process is None else self._process.pid
+
+    def wait_restarted(self, times: int, seconds: float) -> None:
+        """Block until the shop was started again so many times.
+
+        Raises:
+            TimeoutError: it was not, within `seconds`.
+        """
+        with self._restarted:
+            if not self._restarted.wait_for(lambda: self._restarts >= times, seconds):
+                raise TimeoutError(f"the demo did not start again within {seconds:g} s")
+
     def stop(self) -> None:
         """End the shop and wait until it is gone; without effect when it does not run."""
         self._stopped.set()
         with self._launching:
             if self._process is not None:
                 _end(self._process)
+                self._process = None
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
@@ -87,9 +105,10 @@ class Demo:
 
     def _watch(self, command: list[str]) -> None:
         pause = 1.0
-        while self._process is not None:
+        while (process := self._process) is not None:
             started = time.monotonic()
-            self._process.wait()
+            process.wait()
+            _end(process)
             pause = 1.0 if time.monotonic() - started > LONGEST_PAUSE else min(pause * 2, 30.0)
             if self._stopped.wait(pause):
                 return
@@ -100,6 +119,10 @@ class Demo:
                     self._launch(command)
                 except DemoError as error:
                     print(f"sightline: {error}", file=sys.stderr)  # noqa: T201
+                    continue
+            with self._restarted:
+                self._restarts += 1
+                self._restarted.notify_all()
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
