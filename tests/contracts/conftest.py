@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.bus.memory import MemoryBus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,9 +50,24 @@ class EmbeddedFactory:
             await bus.close()
 
 
-@pytest.fixture(params=["embedded"])
+class MemoryFactory:
+    """A new, empty bus each time."""
+
+    durable = False
+
+    async def open(self, *, max_message_bytes: int = 1 << 20) -> Bus:
+        """Open an empty one."""
+        return MemoryBus(max_message_bytes=max_message_bytes)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture(params=["embedded", "memory"])
 async def bus_factory(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BusFactory]:
-    factory = EmbeddedFactory(tmp_path / request.param)
+    factory: BusFactory = (
+        MemoryFactory() if request.param == "memory" else EmbeddedFactory(tmp_path / "bus")
+    )
     yield factory
     await factory.close()
 

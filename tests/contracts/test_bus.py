@@ -270,6 +270,19 @@ async def test_a_record_larger_than_max_bytes_is_returned_alone(bus: Bus) -> Non
     assert sizes == [[5], [50_000], [5]]
 
 
+async def test_a_large_record_does_not_ride_along_with_another_partition(bus: Bus) -> None:
+    await bus.create_topic("spans", partitions=2)
+    await fill(bus, [bytes(10)], 0)
+    await fill(bus, [bytes(1000)], 1)
+    consumer = bus.consumer("g", ["spans"])
+    polls: list[int] = []
+    async with asyncio.timeout(DEADLINE):
+        while sum(polls) < 1010:
+            batches = await consumer.poll(max_bytes=500)
+            polls.append(sum(len(record.value) for batch in batches.values() for record in batch))
+    assert 1010 not in polls
+
+
 async def test_no_partition_starves_under_a_small_max_bytes(bus: Bus) -> None:
     await bus.create_topic("spans", partitions=2)
     for partition in (0, 1):

@@ -111,6 +111,20 @@ async def test_the_slowest_group_holds_messages_back_even_before_its_first_commi
     await bus.close()
 
 
+async def test_messages_sent_together_stay_until_the_last_of_them_is_processed(
+    tmp_path: Path,
+) -> None:
+    bus = EmbeddedBus(tmp_path, retention_seconds=0.001)
+    await bus.create_topic("spans", partitions=1)
+    await asyncio.gather(*(bus.send("spans", Message(b"x")) for _ in range(100)))
+    consumer = await process(bus, "g", 99)
+    await retention_ran(bus)
+    assert (await bus.read(P0, 99, 99))[0].offset == 99
+    await consumer.commit({P0: Committed(100)})
+    await until(lambda: bus.bounds(P0) == (100, 100))
+    await bus.close()
+
+
 async def test_a_topic_that_no_group_read_keeps_everything(tmp_path: Path) -> None:
     bus = EmbeddedBus(tmp_path, retention_bytes=MB, retention_seconds=0.001)
     await fill(bus, "spans", 5, MB)

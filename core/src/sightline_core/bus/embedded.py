@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any, Final
 
-from sightline_core.bus.batch import EncodedMessage, encode_headers
+from sightline_core.bus.admission import Partitioner, check_topic, encode_message
 from sightline_core.bus.byte_queue import ByteQueue
 from sightline_core.bus.groups import GroupConsumer, GroupCoordinator
-from sightline_core.bus.partitioner import StickySpread, partition_of_key
 from sightline_core.bus.protocol import Committed, Lag, Message, Position, Record, TopicPartition
 from sightline_core.bus.pulse import Pulse
 from sightline_core.bus.reader import Reader
@@ -22,7 +20,7 @@ from sightline_core.bus.storage import (
     statements,
 )
 from sightline_core.bus.writer import Append, Outcome, Work, Writer
-from sightline_core.errors import BusError, MessageTooLarge, OffsetOutOfRange
+from sightline_core.errors import BusError, OffsetOutOfRange
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from sightline_core.bus.protocol import RebalanceListener
     from sightline_core.settings import Settings
 
-MAX_PARTITIONS: Final = 1024
-_TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _QUEUE_BYTES: Final = 32 << 20
 
 
@@ -79,13 +75,13 @@ class EmbeddedBus:
         self._lock = DirectoryLock(directory)
         try:
             self._file = LogFile(directory)
+            self._reader = Reader(self._file)
         except BaseException:
             self._lock.release()
             raise
-        self._reader = Reader(self._file)
         self._pulse = Pulse()
         self._queue = ByteQueue(max(_QUEUE_BYTES, 2 * self._max_message_bytes))
-        self._spread: dict[str, StickySpread] = {}
+        self._partitioner = Partitioner()
         self._groups = GroupCoordinator(self, max_poll_seconds)
         retention = Retention(
             self._file,
@@ -122,16 +118,7 @@ class EmbeddedBus:
         Raises:
             BusError: the name is not one that Kafka takes, or the number is not 1 to 1024.
         """
-        if not _TOPIC_NAME.fullmatch(topic) or topic in {".", ".."}:
-            raise BusError(
-                f"cannot create topic {topic[:80]!r}: "
-                "a name has 1 to 249 letters, digits, '.', '_' and '-'"
-            )
-        if not 1 <= partitions <= MAX_PARTITIONS:
-            raise BusError(
-                f"cannot create topic {topic} with {partitions} partitions: "
-                f"1 to {MAX_PARTITIONS} are possible"
-            )
+        check_topic(topic, partitions)
         if self.partition_count(topic) >= partitions:
             return
         created: list[PartitionLog] = []
@@ -159,15 +146,11 @@ class EmbeddedBus:
     async def send(self, topic: str, message: Message, *, partition: int | None = None) -> Position:
         """See `Bus.send`."""
         self.check_open()
-        encoded = EncodedMessage(message.key, encode_headers(message.headers), message.value)
-        if encoded.size > self._max_message_bytes:
-            raise MessageTooLarge(
-                f"cannot append a message of {encoded.size:,} bytes to {topic}: "
-                f"{self._max_message_bytes:,} are possible; split it"
-            )
+        encoded = encode_message(topic, message, self._max_message_bytes)
         if not self.partition_count(topic):
             await self.create_topic(topic, partitions=1)
-        log = self._choose(topic, encoded, partition)
+        logs = self._file.topics[topic]
+        log = logs[self._partitioner.choose(topic, encoded, len(logs), partition)]
         await self._queue.enter(encoded.size)
         if self._closing is not None:
             self._queue.leave(encoded.size)
@@ -278,19 +261,6 @@ class EmbeddedBus:
 
     def _log(self, partition: TopicPartition) -> PartitionLog:
         return self._file.topics[partition.topic][partition.partition]
-
-    def _choose(self, topic: str, message: EncodedMessage, partition: int | None) -> PartitionLog:
-        logs = self._file.topics[topic]
-        if partition is None and message.key is not None:
-            partition = partition_of_key(message.key, len(logs))
-        elif partition is None:
-            spread = self._spread.setdefault(topic, StickySpread())
-            partition = spread.next_partition(message.size, len(logs))
-        if not 0 <= partition < len(logs):
-            raise BusError(
-                f"cannot append to {topic}-{partition}: {topic} has {len(logs)} partitions"
-            )
-        return logs[partition]
 
     async def _work(
         self, doing: str, run: Callable[[sqlite3.Connection], Any], committed: Callable[[], None]

@@ -11,7 +11,7 @@ from sightline_core.wire.names import DLQ_SUFFIX
 if TYPE_CHECKING:
     from sightline_core.bus.storage import LogFile, PartitionLog
 
-CHUNK_BYTES: Final = 16 << 20
+CHUNK_BYTES: Final = 32 << 20
 CHUNK_BATCHES: Final = 512
 
 
