@@ -1,0 +1,11 @@
+import { render } from "preact";
+import { App } from "./app/App";
+import "./style/base.css";
+import "./style/shell.css";
+import "./style/parts.css";
+import "./style/lists.css";
+import "./style/trace.css";
+import "./style/panel.css";
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);
