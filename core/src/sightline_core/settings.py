@@ -66,7 +66,7 @@ class Settings(BaseSettings):
 
     batch_max_bytes: int = Field(9 << 20, ge=1 << 10)
     """The pipeline inserts a batch when it holds this much..."""
-    batch_max_seconds: float = Field(0.5, gt=0, le=600)
+    batch_max_seconds: float = Field(1.0, gt=0, le=600)
     """...or when its oldest message has waited this long."""
     accept_past_seconds: float = Field(30 * 86400, gt=0, le=90 * 86400)
     """Records older than this at arrival go to quarantine (`timestamp_too_old`)."""

@@ -7,17 +7,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline_core.wire.names import Signal
-
 if TYPE_CHECKING:
     from sightline_core.store.client import Store
+    from sightline_core.wire.names import Signal
 
 SQL = Path(str(files("sightline_pipeline"))) / "sql"
 
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Where batches of one signal are inserted, and the .proto text that the engine decodes them by."""
+    """Where batches of one signal are inserted, and the .proto text they are decoded by."""
 
     table: str
     schema: str

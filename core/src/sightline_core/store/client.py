@@ -19,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sightline_core.errors import StoreError, StoreLocked
 from sightline_core.store.failures import store_error
+from sightline_core.store.recovery import repair_deduplication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -138,11 +139,12 @@ def open_store(settings: Settings, *, ingest_clients: int = 2, query_clients: in
     directory = settings.data_dir / "store"
     lock_file = _lock(settings.data_dir)
     try:
+        repair_deduplication(directory)
         clients = [
             _embedded_client(directory, Role.INGEST if number < ingest_clients else Role.QUERY)
             for number in range(ingest_clients + query_clients)
         ]
-    except (ClickHouseError, StoreError):
+    except BaseException:
         os.close(lock_file)
         raise
     return Store(clients[:ingest_clients], clients[ingest_clients:], lock_file)

@@ -1,0 +1,100 @@
+"""Batches: which records go into one insert, and the intent that makes the insert exactly-once.
+
+An intent says, in the metadata of an offset commit, which exact range is about to be inserted.
+Whoever finds one replays that range with the same token before anything else (design D4).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from sightline_core.bus.protocol import Committed, Record, TopicPartition
+from sightline_core.wire.envelope import delimited, envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sightline_core.settings import Settings
+
+INTENT = re.compile(r"insert (\d+)-(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptWindow:
+    """How far from its arrival a record's own time may lie, in seconds."""
+
+    past_seconds: float
+    future_seconds: float
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the configured window."""
+        return cls(settings.accept_past_seconds, settings.accept_future_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one partition; never empty."""
+
+    records: Sequence[Record]
+
+    @property
+    def partition(self) -> TopicPartition:
+        """Where they come from."""
+        return TopicPartition(self.records[0].topic, self.records[0].partition)
+
+    @property
+    def first(self) -> int:
+        """Offset of the first record."""
+        return self.records[0].offset
+
+    @property
+    def last(self) -> int:
+        """Offset of the last record."""
+        return self.records[-1].offset
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return sum(len(record.value) for record in self.records)
+
+    @property
+    def token(self) -> str:
+        """Equal for every try of this range, different for every other."""
+        topic, partition = self.partition
+        return f"{topic}-{partition}-{self.first}-{self.last}"
+
+    @property
+    def intent(self) -> Committed:
+        """What is committed before the insert: nothing is done yet, this range is in doubt."""
+        return Committed(self.first, f"insert {self.first}-{self.last}")
+
+    @property
+    def done(self) -> Committed:
+        """What is committed after the insert."""
+        return Committed(self.last + 1)
+
+    def body(self, window: AcceptWindow) -> bytes:
+        """Return the length-delimited messages with what the bus knows about each (design D3)."""
+        parts: list[bytes] = []
+        for record in self.records:
+            extra = envelope(
+                record,
+                accept_past_seconds=window.past_seconds,
+                accept_future_seconds=window.future_seconds,
+            )
+            parts.extend(delimited(record.value, extra))
+        return b"".join(parts)
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Split a batch of two or more records; the same batch always splits the same way."""
+        middle = len(self.records) // 2
+        return Batch(self.records[:middle]), Batch(self.records[middle:])
+
+
+def range_in_doubt(committed: Committed | None) -> tuple[int, int] | None:
+    """Return the offsets (first, last) of an intent that was left behind, if there is one."""
+    match = INTENT.fullmatch(committed.metadata) if committed else None
+    return (int(match[1]), int(match[2])) if match else None
