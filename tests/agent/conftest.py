@@ -47,6 +47,7 @@ def configure(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     yield run
     sightline.shutdown()
     current.runtime = Runtime()
+    current.closed = False
     propagate.set_global_textmap(before)
     for module, name in _ONCE_PER_PROCESS:
         holder: Any = importlib.import_module(module)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import sightline
 from sightline import exporters
@@ -133,6 +138,57 @@ def test_a_provider_that_somebody_made_before_is_kept_and_gets_correlation_ids(
     with sightline.span("work") as span:
         assert getattr(span, "attributes", {})["correlation.id"] == sightline.correlation_id()
     theirs.shutdown()
+
+
+def test_providers_that_somebody_made_are_not_closed_at_the_end(configure: Configure) -> None:
+    theirs = TracerProvider(shutdown_on_exit=False)
+    trace.set_tracer_provider(theirs)
+    memory = InMemorySpanExporter()
+    theirs.add_span_processor(SimpleSpanProcessor(memory))
+    configure()
+
+    assert sightline.shutdown()
+    with trace.get_tracer("theirs").start_as_current_span("after"):
+        pass
+
+    assert [span.name for span in memory.get_finished_spans()] == ["after"]
+    theirs.shutdown()
+
+
+def test_configuring_again_after_shutdown_says_that_it_cannot(
+    configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure()
+    sightline.shutdown()
+    configure()
+
+    assert "it was shut down" in caplog.text
+
+
+def test_a_process_that_sigterm_ends_sends_its_telemetry_first(receiver: Receiver) -> None:
+    program = f"""
+import os, signal, sightline
+sightline.configure(service="server", endpoint="{receiver.endpoint}", console="none")
+with sightline.span("last request"):
+    pass
+os.kill(os.getpid(), signal.SIGTERM)
+raise SystemExit("still alive")
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", program], timeout=60, check=False)
+
+    assert done.returncode == -signal.SIGTERM
+    assert [span.name for span in receiver.spans()] == ["last request"]
+
+
+def test_a_handler_that_somebody_made_for_sigterm_stays(run_python: RunPython) -> None:
+    program = """
+import signal, sightline
+handler = lambda *_: print("theirs")
+signal.signal(signal.SIGTERM, handler)
+sightline.configure(service="x", endpoint="http://127.0.0.1:9", shutdown_timeout=0.01)
+signal.raise_signal(signal.SIGTERM)
+"""
+    assert run_python(program).strip() == "theirs"
 
 
 def test_an_endpoint_that_is_away_neither_blocks_nor_raises_and_the_exit_is_bounded(

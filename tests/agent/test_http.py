@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 
 import sightline
+from sightline import instrumentation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +74,44 @@ def two_services(configure: Configure) -> Iterator[str]:
         with served(outer) as outer_url:
             yield outer_url
     HTTPXClientInstrumentor().uninstrument()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fastapi_without_telemetry_of_its_own_gets_opentelemetrys(
+    configure: Configure, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure()
+    monkeypatch.setattr(instrumentation, "_fastapi_is_native", lambda: False)
+    app = FastAPI()
+    for _ in range(2):
+        sightline.instrument_fastapi(app)
+
+    @app.get("/stock/{sku}")
+    async def stock(sku: str) -> dict[str, str | None]:
+        return {"correlation_id": sightline.correlation_id()}
+
+    with served(app) as url:
+        answer = ask(f"{url}/stock/tea", x_correlation_id="visit-3")
+    sightline.flush()
+
+    assert answer.json() == {"correlation_id": "visit-3"}
+    assert answer.headers["x-correlation-id"] == "visit-3"
+    [server] = [span for span in receiver.spans() if span.kind == 2]
+    assert server.name == "GET /stock/{sku}"
+    assert server.scope == "opentelemetry.instrumentation.fastapi"
+    assert server.attributes["http.response.status_code"] == 200
+    assert {span.attributes["correlation.id"] for span in receiver.spans()} == {"visit-3"}
+
+
+def test_an_application_that_runs_already_is_told_so(
+    configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure()
+    app = FastAPI()
+    app.middleware_stack = app.build_middleware_stack()
+    sightline.instrument_fastapi(app)
+
+    assert "already running" in caplog.text
 
 
 def ask(url: str, **headers: str) -> httpx.Response:

@@ -38,6 +38,8 @@ class Options:
     """Send the standard library's `logging` the same way."""
     shutdown_timeout: float = 2.0
     """Seconds that the exit of the process may wait for telemetry to be sent."""
+    flush_on_sigterm: bool = True
+    """Send what is waiting when SIGTERM ends the process; only if nothing else handles it."""
 
 
 def configure(  # noqa: PLR0913 - one front door; every option has a default
@@ -50,6 +52,7 @@ def configure(  # noqa: PLR0913 - one front door; every option has a default
     level: Level = "info",
     capture_logging: bool = True,
     shutdown_timeout: float = 2.0,
+    flush_on_sigterm: bool = True,
 ) -> None:
     """Set up traces, metrics and logs over OTLP, and log lines on stdout.
 
@@ -66,10 +69,14 @@ def configure(  # noqa: PLR0913 - one front door; every option has a default
         level=level,
         capture_logging=capture_logging,
         shutdown_timeout=shutdown_timeout,
+        flush_on_sigterm=flush_on_sigterm,
     )
     with current.lock:
         if current.configured:
             _log.debug("configure was called before; this call changes nothing")
+            return
+        if current.closed:
+            _log.warning("cannot set up telemetry: it was shut down, which is final in a process")
             return
         try:
             from sightline.setup import build  # noqa: PLC0415 - loads the OpenTelemetry SDK

@@ -10,20 +10,24 @@ from typing import Any
 
 from sightline.asgi import CorrelationResponse
 
+_HTTPX = {"httpx": "HTTPXClientInstrumentor", "httpx2": "HTTPX2ClientInstrumentor"}
+
 _log = logging.getLogger(__name__)
 
 
 def instrument_all() -> None:
     """Instrument each supported library that is installed here."""
-    if find_spec("httpx") is not None:
+    if any(find_spec(package) is not None for package in _HTTPX):
         instrument_httpx()
     if find_spec("fastapi") is not None and not _fastapi_is_native():
         _switch_on("opentelemetry.instrumentation.fastapi", "FastAPIInstrumentor")
 
 
 def instrument_httpx() -> None:
-    """Instrument httpx for the whole process."""
-    _switch_on("opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor")
+    """Instrument httpx, and its successor httpx2, for the whole process."""
+    for package, name in _HTTPX.items():
+        if find_spec(package) is not None:
+            _switch_on("opentelemetry.instrumentation.httpx", name)
 
 
 def instrument_fastapi(app: Any) -> None:

@@ -44,9 +44,10 @@ class CorrelationLogs(LogRecordProcessor):
 class LogEmitter:
     """Sends log records through one logger provider."""
 
-    def __init__(self, provider: LoggerProvider) -> None:
-        """Emit through this provider."""
+    def __init__(self, provider: LoggerProvider, *, ours: bool = True) -> None:
+        """Emit through this provider; one that is not ours is flushed at the end, not closed."""
         self._provider = provider
+        self._ours = ours
         self._loggers: dict[str, OtelLogger] = {}
 
     def emit(
@@ -73,7 +74,10 @@ class LogEmitter:
 
     def close(self) -> None:
         """Send what is waiting and stop."""
-        self._provider.shutdown()
+        if self._ours:
+            self._provider.shutdown()
+        else:
+            self._provider.force_flush()
 
 
 def start_logs(resource: Resource, exporter: LogRecordExporter) -> LogEmitter:
@@ -81,7 +85,7 @@ def start_logs(resource: Resource, exporter: LogRecordExporter) -> LogEmitter:
     existing = get_logger_provider()
     if isinstance(existing, LoggerProvider):
         existing.add_log_record_processor(CorrelationLogs())
-        return LogEmitter(existing)
+        return LogEmitter(existing, ours=False)
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_log_record_processor(CorrelationLogs())
     provider.add_log_record_processor(BatchLogRecordProcessor(exporter))

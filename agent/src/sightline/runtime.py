@@ -17,6 +17,16 @@ LEVELS: Final = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fa
 """Level names with OpenTelemetry's severity numbers."""
 
 
+@dataclass(frozen=True)
+class Signal:
+    """Traces, metrics or logs, while they are being sent."""
+
+    flush: Callable[[], object]
+    """Sends what is waiting."""
+    close: Callable[[], object]
+    """Sends what is waiting and stops; a provider that somebody else made only sends."""
+
+
 class Closer:
     """Runs a closing function within a bounded time.
 
@@ -28,12 +38,16 @@ class Closer:
         """Prepare to run `close` once."""
         self._close = close
         self._start()
-        os.register_at_fork(after_in_child=self._start)
+        os.register_at_fork(after_in_child=self._start_again)
 
     def close(self, timeout: float) -> bool:
         """Close; return whether that was done within `timeout` seconds."""
         self._wanted.set()
         return self._done.wait(timeout)
+
+    def _start_again(self) -> None:
+        if not self._wanted.is_set():  # the thread that waits was left behind in the parent
+            self._start()
 
     def _start(self) -> None:
         self._wanted = threading.Event()
@@ -79,6 +93,7 @@ class Current:
         self.runtime = Runtime()
         self.lock = threading.RLock()
         self.configured = False
+        self.closed = False
 
     def install(self, runtime: Runtime) -> None:
         """Put a runtime in force, to be closed at exit."""
@@ -89,6 +104,7 @@ class Current:
     def close(self) -> bool:
         """Close the runtime in force, once; lines still go to stdout."""
         with self.lock:
+            self.closed = self.configured or self.closed
             closing = self.runtime
             self.runtime = replace(closing, logs=None, closer=None, flush=None, undo=())
             was_configured, self.configured = self.configured, False

@@ -14,12 +14,13 @@ from opentelemetry.sdk.resources import Resource
 from sightline import exporters
 from sightline.otlp_logs import start_logs
 from sightline.propagation import CorrelationPropagator
-from sightline.runtime import LEVELS, Closer, Runtime
+from sightline.runtime import LEVELS, Closer, Runtime, Signal
+from sightline.signals import close_on_sigterm
 from sightline.stdlib import capture_logging
 from sightline.traces import start_traces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sightline.config import Console, Options
     from sightline.otlp_logs import LogEmitter
@@ -31,45 +32,52 @@ def build(options: Options) -> Runtime:
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     _propagate(create=disabled)
     resource = _resource(options)
-    logs = None
-    flushes: list[Callable[[], object]] = []
-    closes: list[Callable[[], object]] = []
+    logs: LogEmitter | None = None
+    signals: list[Signal] = []
     if not disabled:
-        logs = _start(options, resource, flushes, closes)
+        logs = _logs(options, resource)
+        signals = _signals(options, resource, logs)
     return Runtime(
         service=str(resource.attributes.get("service.name", "")),
         threshold=LEVELS[options.level],
         console=_console(options.console),
         logs=logs,
-        closer=Closer(lambda: _each(closes)),
-        flush=lambda: _each(flushes),
+        closer=Closer(lambda: _each(signal.close for signal in signals)),
+        flush=lambda: _each(signal.flush for signal in signals),
         shutdown_timeout=options.shutdown_timeout,
-        undo=(capture_logging(LEVELS[options.level]),) if options.capture_logging else (),
+        undo=_hooks(options),
     )
 
 
-def _start(
-    options: Options,
-    resource: Resource,
-    flushes: list[Callable[[], object]],
-    closes: list[Callable[[], object]],
-) -> LogEmitter | None:
-    """Start the three signals; logs come first at exit, because they explain the rest."""
-    logs = None
-    if (log_exporter := exporters.log_exporter(options.endpoint)) is not None:
-        logs = start_logs(resource, log_exporter)
-        flushes.append(logs.flush)
-        closes.append(logs.close)
-    tracing = start_traces(resource, exporters.span_exporter(options.endpoint))
-    flushes.append(tracing.force_flush)
-    closes.append(tracing.shutdown)
-    if (metric_exporter := exporters.metric_exporter(options.endpoint)) is not None:
-        reader = PeriodicExportingMetricReader(metric_exporter)
-        meters = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
-        metrics.set_meter_provider(meters)
-        flushes.append(meters.force_flush)
-        closes.append(meters.shutdown)
-    return logs
+def _hooks(options: Options) -> tuple[Callable[[], None], ...]:
+    """Hook into the process; return what takes it back."""
+    undo: list[Callable[[], None]] = []
+    if options.capture_logging:
+        undo.append(capture_logging(LEVELS[options.level]))
+    if options.flush_on_sigterm:
+        undo.append(close_on_sigterm())
+    return tuple(undo)
+
+
+def _logs(options: Options, resource: Resource) -> LogEmitter | None:
+    exporter = exporters.log_exporter(options.endpoint)
+    return start_logs(resource, exporter) if exporter is not None else None
+
+
+def _signals(options: Options, resource: Resource, logs: LogEmitter | None) -> list[Signal]:
+    """Start the rest; logs come first at the end, because they explain the others."""
+    signals = [Signal(logs.flush, logs.close)] if logs is not None else []
+    signals.append(start_traces(resource, exporters.span_exporter(options.endpoint)))
+    exporter = exporters.metric_exporter(options.endpoint)
+    existing = metrics.get_meter_provider()
+    if isinstance(existing, MeterProvider):
+        signals.append(Signal(existing.force_flush, existing.force_flush))
+    elif exporter is not None:
+        reader = PeriodicExportingMetricReader(exporter)
+        provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+        metrics.set_meter_provider(provider)
+        signals.append(Signal(provider.force_flush, provider.shutdown))
+    return signals
 
 
 def _resource(options: Options) -> Resource:
@@ -93,6 +101,6 @@ def _console(wanted: Console) -> Literal["json", "pretty", "none"]:
     return wanted
 
 
-def _each(steps: list[Callable[[], object]]) -> None:
+def _each(steps: Iterable[Callable[[], object]]) -> None:
     for step in steps:
         step()

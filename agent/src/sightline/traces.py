@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from sightline import correlation
+from sightline.runtime import Signal
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -28,18 +29,18 @@ class CorrelationSpans(SpanProcessor):
         span.set_attribute(correlation.ATTRIBUTE, value)
 
 
-def start_traces(resource: Resource, exporter: SpanExporter | None) -> TracerProvider:
-    """Make the process's tracer provider; extend the one that is there when somebody made it.
+def start_traces(resource: Resource, exporter: SpanExporter | None) -> Signal:
+    """Make the process's tracer provider, or extend the one that somebody made before.
 
     The sampler is what OTEL_TRACES_SAMPLER says, by default every trace.
     """
     existing = trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
         existing.add_span_processor(CorrelationSpans())
-        return existing
+        return Signal(existing.force_flush, existing.force_flush)
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(CorrelationSpans())
     if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    return provider
+    return Signal(provider.force_flush, provider.shutdown)
