@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import struct
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sightline_core.bus.batch import StoredBatch, decode_batch
@@ -73,7 +74,7 @@ class Reader:
         }
         rows = self._connection.execute(statements()["read_batches"], wanted).fetchall()
         records: list[Record] = []
-        for row, messages, timestamp_ms, data in rows:
+        for row, messages, timestamp_ms, data in sorted(rows, key=itemgetter(0)):
             batch = StoredBatch(row & LAST_OFFSET, messages, timestamp_ms, data)
             for record in decode_batch(log.name, batch, first, last):
                 max_bytes -= len(record.value)

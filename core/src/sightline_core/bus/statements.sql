@@ -78,6 +78,7 @@ SET next_offset = excluded.next_offset, metadata = excluded.metadata
 SELECT id, timestamp_ms FROM batch WHERE id <= :id AND id >= :floor ORDER BY id DESC LIMIT 1
 
 -- name: read_batches
+-- The caller sorts: ORDER BY out here would copy all the data through a sorter.
 SELECT b.id, b.messages, b.timestamp_ms, body.data
 FROM (
     SELECT id, messages, timestamp_ms, bytes,
@@ -89,7 +90,6 @@ FROM (
 ) AS b
 CROSS JOIN body ON body.id = b.id
 WHERE b.before = 0 OR b.before + b.bytes <= :bytes
-ORDER BY b.id
 
 -- name: oldest_batches
 SELECT id, messages, bytes, timestamp_ms FROM batch
