@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from sightline_core.errors import StoreError, StoreLocked
+from sightline_core.errors import StoreError, StoreLocked, StoreUnavailable
 from sightline_core.store.failures import store_error
 from sightline_core.store.recovery import repair_deduplication
 
@@ -36,7 +36,14 @@ ENGINE_SETTINGS = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "materialized_views_ignore_errors": 0,
 }
+WAIT_SECONDS = 10
 QUERY_SETTINGS = {"readonly": 2, "max_execution_time": 30, "max_memory_usage": 4 << 30}
+
+JSON_SETTINGS = {
+    "output_format_json_quote_64bit_integers": 0,
+    "output_format_json_escape_forward_slashes": 0,
+    "output_format_json_validate_utf8": 1,
+}
 
 
 class Role(StrEnum):
@@ -49,7 +56,8 @@ class Role(StrEnum):
 class Store:
     """A store, opened by one process.
 
-    Clients are lent out one caller at a time; callers beyond their number wait.
+    Clients are lent out one caller at a time; callers beyond their number wait, queries at most
+    `WAIT_SECONDS`.
     """
 
     def __init__(
@@ -67,7 +75,12 @@ class Store:
     @contextmanager
     def client(self, role: Role) -> Iterator[Client]:
         """Lend a client; engine errors inside leave as `StoreError` of the right kind."""
-        client = self._pools[role].get()
+        try:
+            client = self._pools[role].get(timeout=WAIT_SECONDS if role is Role.QUERY else None)
+        except queue.Empty:
+            raise StoreUnavailable(
+                f"cannot query the store: all its clients were busy for {WAIT_SECONDS} seconds"
+            ) from None
         try:
             yield client
         except ClickHouseError as error:
@@ -75,15 +88,31 @@ class Store:
         finally:
             self._pools[role].put(client)
 
-    def command(self, sql: str, settings: Mapping[str, Any] | None = None) -> Any:
+    def command(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Run one statement that returns nothing or a single value, as the ingest role."""
         with self.client(Role.INGEST) as client:
-            return client.command(sql, settings=dict(settings or {}))
+            return client.command(sql, dict(parameters or {}), settings=dict(settings or {}))
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a query as the query role; values are bound as `{name:Type}` parameters."""
         with self.client(Role.QUERY) as client:
             return list(client.query(sql, parameters=dict(parameters or {})).named_results())
+
+    def json_lines(self, sql: str, parameters: Mapping[str, Any] | None = None) -> bytes:
+        """Run a query as the query role; the engine writes one JSON object per row and line.
+
+        For large answers: nothing is turned into Python objects. 64-bit integers are numbers.
+        """
+        with self.client(Role.QUERY) as client:
+            return client.raw_query(
+                sql, parameters=dict(parameters or {}), settings=JSON_SETTINGS, fmt="JSONEachRow"
+            )
 
     def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
         """Insert length-delimited messages of type `Landing` as one deduplicated insert.
