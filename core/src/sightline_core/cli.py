@@ -17,7 +17,7 @@ def main() -> None:
 
     app = typer.Typer(
         name="sightline",
-        help="Follow one request through logs, metrics and traces, and prove that nothing was lost.",
+        help="Follow one request through logs, metrics and traces; prove that nothing was lost.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -30,7 +30,8 @@ def main() -> None:
 
     @app.callback()
     def root(
-        show: Annotated[  # noqa: ARG001
+        *,
+        show: Annotated[
             bool,
             typer.Option(
                 "--version", callback=print_version, is_eager=True, help="Say which version."
@@ -42,7 +43,9 @@ def main() -> None:
     for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
         try:
             register = entry.load()
-        except ImportError:
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("sightline"):
+                raise
             continue  # the extra that this command needs is not installed
         register(app)
     try:

@@ -1,4 +1,4 @@
-"""Settings: environment `SIGHTLINE_…` over `sightline.yaml` over defaults; unknown keys are errors."""
+"""Settings: environment `SIGHTLINE_…` over `sightline.yaml` over defaults; unknown is an error."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, file."""
         path = os.environ.get("SIGHTLINE_CONFIG", "sightline.yaml")

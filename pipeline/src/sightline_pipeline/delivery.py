@@ -31,7 +31,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 
 def pause_seconds(failures: int) -> float:
-    """Return how long to wait after that many failures in a row: exponential, capped, with jitter."""
+    """Return how long to wait after `failures` in a row: exponential, capped, with jitter."""
     ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16))
     return ceiling * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries, guards nothing
 

@@ -1,4 +1,4 @@
-"""The landing tables: one per signal, shaped like OTLP, storing nothing; views take each insert apart."""
+"""The landing tables: one per signal, shaped like OTLP; they store nothing, views do."""
 
 from __future__ import annotations
 

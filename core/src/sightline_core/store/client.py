@@ -1,4 +1,4 @@
-"""Clients of the store, by role, over clickhouse-connect: chDB in this process or a ClickHouse server.
+"""Clients of the store, by role, over clickhouse-connect: chDB in this process.
 
 Ingest and query use different clients, so that neither waits for the other (design D9). Calls block
 and release the GIL; asyncio callers run them in threads.

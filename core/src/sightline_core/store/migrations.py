@@ -27,6 +27,9 @@ JOURNAL = """
 CREATE TABLE IF NOT EXISTS sightline_migrations (
     Number UInt32, Name String, Checksum String, AppliedAt DateTime64(3) DEFAULT now64(3)
 ) ENGINE = MergeTree ORDER BY Number"""
+RECORD = """
+INSERT INTO sightline_migrations (Number, Name, Checksum)
+SELECT {number:UInt32}, {name:String}, {checksum:String}"""
 # Only for the landing tables, which store nothing: tells an unset OTLP value from an empty one.
 DDL_SETTINGS = {"allow_experimental_nullable_tuple_type": 1}
 
@@ -132,7 +135,7 @@ def migrate(store: Store, migrations: Sequence[Migration]) -> list[Migration]:
     known = {migration.number for migration in migrations}
     if unknown := sorted(set(done) - known):
         raise MigrationError(
-            f"cannot migrate: the store has migration {unknown[-1]}, which this version does not know; "
+            f"cannot migrate: the store has migration {unknown[-1]}, unknown to this version; "
             "use the version that wrote it or a newer one"
         )
     for migration in migrations:
@@ -155,8 +158,7 @@ def _apply(store: Store, migration: Migration) -> None:
             raise MigrationError(
                 f"cannot apply {migration.name}, statement {number}: {error}", code=error.code
             ) from error
-    # The values are our own file name and a hex digest; nothing foreign is in this text.
     store.command(
-        "INSERT INTO sightline_migrations (Number, Name, Checksum) VALUES "
-        f"({migration.number}, '{migration.name}', '{migration.checksum}')"
+        RECORD,
+        {"number": migration.number, "name": migration.name, "checksum": migration.checksum},
     )

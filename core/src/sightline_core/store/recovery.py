@@ -100,7 +100,7 @@ def parse_part(name: str) -> Part | None:
 
 
 def _read(files: Iterable[Path]) -> tuple[set[int], dict[str, Part]]:
-    """Return every block number that the logs ever mention, and the part of each block id in force."""
+    """Return every block number ever mentioned, and the part of each block id in force."""
     logged: set[int] = set()
     vouched: dict[str, Part] = {}
     for file in files:

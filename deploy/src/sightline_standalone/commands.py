@@ -1,0 +1,116 @@
+"""`sightline up` and `sightline settings`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sightline_core.settings import ENV_PREFIX, Settings, load_settings
+from sightline_standalone.standalone import Standalone
+
+if TYPE_CHECKING:
+    from sightline_standalone.standalone import Addresses
+
+
+class Output(StrEnum):
+    """How a command prints its result."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command(epilog="Example: sightline up --demo --data-dir /tmp/sightline --port 8421")(up)
+    app.command(epilog="Example: sightline settings --output json")(settings)
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Also run the demo shop.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where data is kept. [default: sightline-data]")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind. [default: 127.0.0.1]")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of web UI and query API. [default: 8420]")
+    ] = None,
+    demo_rate: Annotated[
+        float | None, typer.Option(help="Demo requests a second. [default: 2]")
+    ] = None,
+) -> None:
+    """Run everything in one process: OTLP in, one durable log, ClickHouse's engine, API and web UI.
+
+    Every option has a setting of the same name, `SIGHTLINE_DATA_DIR` for `--data-dir`; see
+    `sightline settings` for the others, the OTLP ports among them.
+    """
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    chosen = load_settings(data_dir=data_dir, host=host, api_port=port, demo_rate=demo_rate)
+    asyncio.run(_run(chosen, demo=demo))
+
+
+async def _run(settings: Settings, *, demo: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    typer.echo(f"Sightline {version('sightline')} is starting …", err=True)
+    async with Standalone(settings, demo=demo) as standalone:
+        _welcome(standalone.addresses, settings)
+        failed = asyncio.create_task(standalone.failed())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({failed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        typer.echo("Stopping …", err=True)
+        if failed.done():
+            failed.result()
+        failed.cancel()
+
+
+def _welcome(addresses: Addresses, settings: Settings) -> None:
+    lines = [
+        "",
+        f"  Open       {addresses.api}",
+        f"  Send OTLP  {addresses.otlp_http} (HTTP), {addresses.otlp_grpc} (gRPC)",
+        f"  Data       {settings.data_dir.resolve()}",
+    ]
+    if addresses.demo:
+        rate = f"{settings.demo_rate:g} request{'s' if settings.demo_rate != 1 else ''} a second"
+        lines.append(f"  Demo shop  {addresses.demo}, {rate}")
+    else:
+        lines.append("  Try it     sightline send")
+    typer.echo("\n".join([*lines, "", "  Ctrl+C stops it.", ""]))
+
+
+def settings(
+    output: Annotated[Output, typer.Option(help="How to print the result.")] = Output.TABLE,
+) -> None:
+    """Print every setting: its value now, its environment variable, what it means."""
+    values = load_settings().model_dump(mode="json")
+    rows: list[dict[str, Any]] = [
+        {
+            "setting": name,
+            "value": values[name],
+            "environment": f"{ENV_PREFIX}{name.upper()}",
+            "meaning": field.description or "",
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+    if output is Output.JSON:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("setting", "value", "environment variable", "meaning", box=None)
+    for row in rows:
+        table.add_row(row["setting"], str(row["value"]), row["environment"], row["meaning"])
+    Console().print(table)
