@@ -78,7 +78,10 @@ def two_services(configure: Configure) -> Iterator[str]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fastapi_without_telemetry_of_its_own_gets_opentelemetrys(
-    configure: Configure, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    configure: Configure,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     configure()
     monkeypatch.setattr(instrumentation, "_fastapi_is_native", lambda: False)
@@ -96,11 +99,27 @@ def test_a_fastapi_without_telemetry_of_its_own_gets_opentelemetrys(
 
     assert answer.json() == {"correlation_id": "visit-3"}
     assert answer.headers["x-correlation-id"] == "visit-3"
+    assert "already instrumented" not in caplog.text
     [server] = [span for span in receiver.spans() if span.kind == 2]
     assert server.name == "GET /stock/{sku}"
     assert server.scope == "opentelemetry.instrumentation.fastapi"
     assert server.attributes["http.response.status_code"] == 200
     assert {span.attributes["correlation.id"] for span in receiver.spans()} == {"visit-3"}
+
+
+def test_an_instrumented_application_serves_without_a_configured_sdk() -> None:
+    app = FastAPI()
+    sightline.instrument_fastapi(app)
+
+    @app.get("/")
+    async def root() -> str:
+        return "fine"
+
+    with served(app) as url:
+        answer = ask(url)
+
+    assert (answer.status_code, answer.json()) == (200, "fine")
+    assert "x-correlation-id" not in answer.headers
 
 
 def test_an_application_that_runs_already_is_told_so(
