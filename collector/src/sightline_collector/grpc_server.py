@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from sightline_collector.intake import Intake
 
-MAX_STREAMS: Final = 64
-"""Requests at once on one connection: each may buffer a whole request before we see it."""
-
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 _log = logging.getLogger(__name__)
 
@@ -33,7 +30,6 @@ def server(intake: Intake) -> Any:
     """
     options = [
         ("grpc.max_receive_message_length", intake.max_request_bytes),
-        ("grpc.max_concurrent_streams", MAX_STREAMS),
         ("grpc.so_reuseport", 0),  # two collectors on one port would share it in silence
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ]
