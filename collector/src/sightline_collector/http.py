@@ -109,17 +109,21 @@ class _Export:
             raise _too_large(limit)
         body = _Body(self._intake)
         try:
-            async with asyncio.timeout(self._body_seconds):
-                request = await body.read(receive, codec)
+            request = await self._read(body, receive, codec)
             answer = await self._intake.export(self._signal, request, as_json=answer_type == JSON)
+        finally:
+            self._intake.release(body.size)
+        return Response(encode(answer, answer_type), media_type=answer_type)
+
+    async def _read(self, body: _Body, receive: Receive, codec: Decoder) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                return await body.read(receive, codec)
         except TimeoutError as error:
             raise Refusal(
                 Reason.TIMEOUT,
                 f"cannot read the request: no complete body within {self._body_seconds:g} s",
             ) from error
-        finally:
-            self._intake.release(body.size)
-        return Response(encode(answer, answer_type), media_type=answer_type)
 
 
 class _Disconnected(Exception):  # noqa: N818
