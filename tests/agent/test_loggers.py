@@ -166,6 +166,33 @@ def test_values_that_cannot_be_written_do_not_stop_the_line(
     assert any("cannot log" in body for body in bodies)
 
 
+def test_fields_may_have_any_name_and_do_not_hide_what_the_line_says(
+    configure: Configure, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(console="json")
+    sightline.get_logger().info("named", event="e", level="l", self="s", name="n")
+
+    [line] = lines(capsys)
+    assert (line["event"], line["level"], line["event_"], line["level_"]) == (
+        "named",
+        "info",
+        "e",
+        "l",
+    )
+    [record] = received(receiver)
+    assert [record.attributes[key] for key in ("event", "level", "self", "name")] == list("elsn")
+
+
+def test_chatter_of_the_exporters_connections_is_left_out(
+    configure: Configure, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(console="json", level="trace")
+    sightline.get_logger().info("sent")
+    sightline.flush()
+
+    assert [line["event"] for line in lines(capsys)] == ["sent"]
+
+
 def test_lines_for_people_are_short(
     configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:

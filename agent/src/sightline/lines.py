@@ -46,7 +46,7 @@ def code_fields(code: CodeType, line: int) -> dict[str, object]:
 def emit(
     logger: str, level: str, event: object, fields: dict[str, object], time_ns: int = 0
 ) -> None:
-    """Send one line both ways. Telemetry sent from within an exporter goes to stdout only.
+    """Send one line both ways; an exporter's own complaint to stdout only, its chatter nowhere.
 
     Args:
         logger: name of the logger.
@@ -56,15 +56,18 @@ def emit(
         time_ns: unix nanoseconds; now when 0.
     """
     runtime = current.runtime
+    own = _inside_telemetry(logger)
+    if own and LEVELS[level] < LEVELS["warn"]:
+        return
     time_ns = time_ns or time.time_ns()
     value = correlation.find()
     if value is not None:
         fields = {correlation.ATTRIBUTE: value, **fields}
-    if runtime.logs is not None and not _inside_telemetry(logger):
+    if runtime.logs is not None and not own:
         runtime.logs.emit(logger, level, event, time_ns, fields)
     if runtime.console != "none":
         render = pretty_line if runtime.console == "pretty" else json_line
-        line = render(_line(runtime, logger, level, event, time_ns) | fields)
+        line = render(_merged(_line(runtime, logger, level, event, time_ns), fields))
         with suppress(OSError, ValueError), _write_lock:  # stdout closed: nobody is reading
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
@@ -104,6 +107,11 @@ def _line(
         line["trace_id"] = trace.format_trace_id(span.trace_id)
         line["span_id"] = trace.format_span_id(span.span_id)
     return line
+
+
+def _merged(line: dict[str, object], fields: dict[str, object]) -> dict[str, object]:
+    """Return the line with its fields; one that is named like a part of the line gets a `_`."""
+    return line | {f"{key}_" if key in line else key: value for key, value in fields.items()}
 
 
 def _inside_telemetry(logger: str) -> bool:

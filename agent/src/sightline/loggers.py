@@ -29,31 +29,31 @@ class Logger(structlog.BoundLoggerBase):
     adds `exception.type`, `exception.message` and `exception.stacktrace`.
     """
 
-    def trace(self, event: str, *args: object, **fields: object) -> None:
+    def trace(self, event: str, /, *args: object, **fields: object) -> None:
         """Log the finest detail."""
         self._send("trace", event, args, fields)
 
-    def debug(self, event: str, *args: object, **fields: object) -> None:
+    def debug(self, event: str, /, *args: object, **fields: object) -> None:
         """Log what helps to find an error."""
         self._send("debug", event, args, fields)
 
-    def info(self, event: str, *args: object, **fields: object) -> None:
+    def info(self, event: str, /, *args: object, **fields: object) -> None:
         """Log what happened as it should."""
         self._send("info", event, args, fields)
 
-    def warn(self, event: str, *args: object, **fields: object) -> None:
+    def warn(self, event: str, /, *args: object, **fields: object) -> None:
         """Log what should not happen, but did no harm."""
         self._send("warn", event, args, fields)
 
-    def error(self, event: str, *args: object, **fields: object) -> None:
+    def error(self, event: str, /, *args: object, **fields: object) -> None:
         """Log what failed."""
         self._send("error", event, args, fields)
 
-    def exception(self, event: str, *args: object, **fields: object) -> None:
+    def exception(self, event: str, /, *args: object, **fields: object) -> None:
         """Log what failed, with the exception that is being handled."""
         self._send("error", event, args, {"exc_info": True, **fields})
 
-    def fatal(self, event: str, *args: object, **fields: object) -> None:
+    def fatal(self, event: str, /, *args: object, **fields: object) -> None:
         """Log what ends the process."""
         self._send("fatal", event, args, fields)
 

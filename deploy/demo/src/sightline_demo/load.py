@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,17 +50,19 @@ class Turnstile:
         """Let `rate` requests a second through."""
         self._rate = rate
         self._turn = asyncio.Lock()
+        self._next = time.monotonic()
 
     async def wait(self) -> None:
-        """Wait for the next moment."""
+        """Wait for the next moment; moments that were missed by more than a second are left out."""
         async with self._turn:
-            await asyncio.sleep(random.expovariate(self._rate))
+            now = time.monotonic()
+            self._next = max(self._next + random.expovariate(self._rate), now - 1.0)
+            await asyncio.sleep(self._next - now)
 
 
 async def visit(shopper: Visit, turnstile: Turnstile) -> None:
-    """Browse, and buy something perhaps."""
+    """Browse, and buy something perhaps; whoever enters was let through for the first request."""
     cart = f"cart-{uuid.uuid4().hex[:10]}"
-    await turnstile.wait()
     await shopper.get("/products")
     chosen = random.sample([sku for sku, _, _ in PRODUCTS], k=random.choice((1, 1, 2, 3)))
     for sku in chosen:
@@ -89,8 +92,8 @@ async def _run(storefront: str, rate: float) -> None:
         asyncio.TaskGroup() as visits,
     ):
         while True:
-            await turnstile.wait()
             await inside.acquire()
+            await turnstile.wait()
             shopper = Visit(client, storefront, {HEADER: f"visit-{uuid.uuid4().hex[:12]}"})
             visits.create_task(_one(shopper, turnstile, inside))
 

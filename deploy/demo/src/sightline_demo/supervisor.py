@@ -52,10 +52,11 @@ class Demo:
         """
         command = [sys.executable, "-m", "sightline_demo"]
         command += ["--endpoint", otlp_http_endpoint, "--rate", str(rate)]
-        self._stopped.clear()
-        self._launch(command)
-        self._watcher = threading.Thread(target=self._watch, args=(command,), daemon=True)
-        self._watcher.start()
+        with self._launching:
+            self._stopped.clear()
+            self._launch(command)
+            self._watcher = threading.Thread(target=self._watch, args=(command,), daemon=True)
+            self._watcher.start()
         return self.storefront_url
 
     @property
