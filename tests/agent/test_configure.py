@@ -8,10 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 from opentelemetry import metrics, trace
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -284,6 +287,34 @@ def test_grpc_is_used_when_the_environment_asks_for_it(monkeypatch: pytest.Monke
     assert exporter is not None
     assert type(exporter).__module__.startswith("opentelemetry.exporter.otlp.proto.grpc")
     exporter.shutdown()
+
+
+def test_spans_arrive_over_grpc(run_python: RunPython) -> None:
+    bodies: list[bytes] = []
+
+    def export(body: bytes, _: object) -> bytes:
+        bodies.append(body)
+        return b""
+
+    service = grpc.method_handlers_generic_handler(
+        "opentelemetry.proto.collector.trace.v1.TraceService",
+        {"Export": grpc.unary_unary_rpc_method_handler(export)},
+    )
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[service])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    run_python(
+        WORK.format(options='console="none"'),
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+        OTEL_LOGS_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
+    )
+    server.stop(None).wait()
+
+    [body] = bodies
+    [group] = ExportTraceServiceRequest.FromString(body).resource_spans
+    assert group.scope_spans[0].spans[0].name == "work"
 
 
 def test_importing_the_sdk_loads_nothing_heavy(run_python: RunPython) -> None:
