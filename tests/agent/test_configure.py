@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import sightline
 from sightline import exporters
+from sightline.otlp_logs import LogEmitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -259,6 +260,35 @@ def test_what_cannot_be_set_up_is_logged_and_the_application_runs(
     assert "cannot set up telemetry" in caplog.text
     with sightline.span("work"):
         sightline.get_logger().info("still here")
+
+
+def test_a_wrong_option_is_named_and_the_default_used(
+    configure: Configure, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(level="loud", console="braille")
+    sightline.get_logger().debug("too fine")
+    sightline.get_logger().info("enough")
+    sightline.shutdown()
+
+    assert "cannot use level 'loud'" in caplog.text
+    assert "cannot use console 'braille'" in caplog.text
+    assert "enough" in {log.body for log in receiver.logs()}
+
+
+def test_a_signal_that_cannot_be_closed_does_not_keep_the_others_back(
+    configure: Configure, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure()
+    with sightline.span("work"):
+        sightline.get_logger().info("working")
+
+    def fail(_: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(LogEmitter, "close", fail)
+    sightline.shutdown()
+
+    assert [span.name for span in receiver.spans()] == ["work"]
 
 
 @pytest.mark.parametrize(

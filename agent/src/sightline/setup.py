@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, get_args
 
 from opentelemetry import metrics, propagate
 from opentelemetry.sdk.metrics import MeterProvider
@@ -12,6 +14,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from sightline import exporters
+from sightline.config import Console
 from sightline.otlp_logs import start_logs
 from sightline.propagation import CorrelationPropagator
 from sightline.runtime import LEVELS, Closer, Runtime, Signal
@@ -22,12 +25,15 @@ from sightline.traces import start_traces
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sightline.config import Console, Options
+    from sightline.config import Options
     from sightline.otlp_logs import LogEmitter
+
+_log = logging.getLogger(__name__)
 
 
 def build(options: Options) -> Runtime:
     """Build the runtime and make its providers those of the process."""
+    options = _known(options)
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     _propagate(create=disabled)
@@ -47,6 +53,17 @@ def build(options: Options) -> Runtime:
         shutdown_timeout=options.shutdown_timeout,
         undo=_hooks(options),
     )
+
+
+def _known(options: Options) -> Options:
+    """Return the options with defaults in place of values that there are not."""
+    if options.level not in LEVELS:
+        _log.warning("cannot use level %r: one of %s; using info", options.level, ", ".join(LEVELS))
+        options = replace(options, level="info")
+    if options.console not in get_args(Console):
+        _log.warning("cannot use console %r: one of %s", options.console, get_args(Console))
+        options = replace(options, console="auto")
+    return options
 
 
 def _hooks(options: Options) -> tuple[Callable[[], None], ...]:
@@ -103,4 +120,7 @@ def _console(wanted: Console) -> Literal["json", "pretty", "none"]:
 
 def _each(steps: Iterable[Callable[[], object]]) -> None:
     for step in steps:
-        step()
+        try:
+            step()
+        except Exception:  # noqa: BLE001 - one signal that fails must not keep the others back
+            _log.warning("cannot send all telemetry", exc_info=True)
