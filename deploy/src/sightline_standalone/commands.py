@@ -8,7 +8,7 @@ import logging
 import signal
 from enum import StrEnum
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer

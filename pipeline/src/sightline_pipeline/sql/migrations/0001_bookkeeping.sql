@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS sightline_ledger {{ on_cluster }} (
 PARTITION BY toDate(ReceivedAt)
 ORDER BY (Signal, Topic, Partition, Offset, ServiceName)
 TTL toDateTime(ReceivedAt) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS sightline_quarantine {{ on_cluster }} (
     ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS sightline_quarantine {{ on_cluster }} (
 PARTITION BY toDate(ReceivedAt)
 ORDER BY (Signal, Reason, ServiceName, ReceivedAt)
 TTL toDateTime(ReceivedAt) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1;
 
 -- Every time span that an id occurs in, so that a lookup by id alone reads little of the big tables.
 CREATE TABLE IF NOT EXISTS sightline_correlations {{ on_cluster }} (
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS sightline_correlations {{ on_cluster }} (
 PARTITION BY toStartOfWeek(Start)
 ORDER BY (Id, TraceId)
 TTL toDateTime(End) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 -- Which attribute keys there are, for completion; read instead of the raw rows.
 CREATE TABLE IF NOT EXISTS sightline_attribute_keys {{ on_cluster }} (
@@ -64,4 +64,4 @@ CREATE TABLE IF NOT EXISTS sightline_attribute_keys {{ on_cluster }} (
 PARTITION BY toStartOfMonth(Day)
 ORDER BY (Signal, Day, Key, Scope, ServiceName)
 TTL Day + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;

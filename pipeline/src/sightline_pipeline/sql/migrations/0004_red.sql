@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS sightline_red_1m {{ on_cluster }} (
 PARTITION BY toStartOfWeek(Time)
 ORDER BY (ServiceName, Time, SpanName, SpanKind, StatusCode)
 TTL Time + INTERVAL 400 DAY
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS sightline_red_1m_mv {{ on_cluster }} TO sightline_red_1m AS
 SELECT
