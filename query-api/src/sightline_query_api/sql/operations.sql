@@ -1,0 +1,14 @@
+SELECT
+    SpanName AS operation, SpanKind AS kind,
+    sum(Count) AS count, sumIf(Count, StatusCode = 'Error') AS errors,
+    sum(Spans) AS spans,
+    quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(DurationQuantiles) AS quantiles,
+    argMaxMerge(Exemplar) AS exemplar_trace_id,
+    argMaxMergeIf(Exemplar, StatusCode = 'Error') AS error_trace_id
+FROM sightline_red_1m
+WHERE ServiceName = {service:String}
+  AND Time >= toStartOfMinute(fromUnixTimestamp64Nano({start:Int64})) AND Time < fromUnixTimestamp64Nano({end:Int64})
+GROUP BY operation, kind
+HAVING $after
+ORDER BY round(count) DESC, operation, kind
+LIMIT {limit:UInt32}

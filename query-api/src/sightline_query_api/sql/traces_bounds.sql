@@ -1,0 +1,4 @@
+-- The range of time that holds all spans of these traces, in seconds.
+SELECT toUnixTimestamp(min(Start)) AS first, toUnixTimestamp(max(End)) AS last, sum(Spans) AS spans, count() AS found
+FROM otel_traces_trace_id_ts
+WHERE TraceId IN {trace_ids:Array(String)}
