@@ -88,6 +88,9 @@ class Standalone:
         """Wait; returns only by raising the error of a part that ended by itself."""
         await asyncio.gather(*self._parts)
 
+    def _not_ready(self) -> list[str]:
+        return [] if self._ready else ["starting or stopping"]
+
     async def _start(self) -> None:
         settings, stack = self._settings, self._stack
         listener = _listen(settings)
@@ -104,7 +107,7 @@ class Standalone:
         self._parts = [asyncio.create_task(pipeline.wait())]
         await stack.enter_async_context(_background(keep_service_graph(store)))
 
-        app = create_app(store, bus, settings, ready=lambda: self._ready)
+        app = create_app(store, bus, settings, ready=self._not_ready)
         await stack.enter_async_context(_serving(app, listener))
         collector = Collector(bus, settings)
         await collector.start()
