@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socket
 import subprocess
 import sys
 import zlib
@@ -57,6 +59,7 @@ class Victim:
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{grpc_port}", options=[("grpc.max_send_message_length", -1)]
         )
+        self.http_port = int(http_port)
         self._process = psutil.Process(process.pid)
         self._baseline = 0
 
@@ -184,6 +187,33 @@ def _export(victim: Victim, body: bytes, **options: Any) -> bytes:
     method = f"/{schema(Signal.TRACES).service}/Export"
     answer: bytes = victim.channel.unary_unary(method)(body, timeout=60, **options)
     return answer
+
+
+POST = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"POST /", b"a" * MIB),
+        (POST + b"x-a: ", b"a" * MIB),
+        (POST, b"x-abcdef: 1234567890\r\n" * (MIB // 22)),
+        (
+            POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n",
+            b"x-abcdef: 1234567890\r\n" * (MIB // 22),
+        ),
+    ],
+    ids=["url", "header", "headers", "trailers"],
+)
+def test_a_request_head_without_end_is_cut_off(victim: Victim, start: bytes, more: bytes) -> None:
+    victim.forget_peak()
+    with socket.create_connection(("127.0.0.1", victim.http_port), timeout=30) as attacker:
+        attacker.sendall(start)
+        with contextlib.suppress(ConnectionError):  # cut off while sending, as it should be
+            for _ in range(50):
+                attacker.sendall(more)
+    assert victim.rise() < 8 * MIB
+    assert victim.alive()
 
 
 def test_a_flood_of_empty_spans_costs_bounded_memory(victim: Victim) -> None:

@@ -142,6 +142,15 @@ def test_a_resource_too_large_to_repeat_rejects_its_records_only() -> None:
     assert (accepted.records, accepted.rejected) == (1, 2)
 
 
+def test_parts_cannot_multiply_a_request() -> None:
+    request = build(Signal.LOGS, [[[60] * 100]])
+    request.resource_logs[0].resource.attributes[0].value.string_value = "x" * 800
+    body = request.SerializeToString()
+    accepted = accept(Signal.LOGS, body, limit=1000)
+    assert sum(len(payload.data) for payload in accepted.payloads) < 4 * len(body)
+    assert accepted.records + accepted.rejected == 100
+
+
 def test_fields_that_we_do_not_know_survive_splitting() -> None:
     request = build(Signal.TRACES, [[[300] * 6]])
     unknown = b"\xfa\x3f\x03new"  # field 1023

@@ -13,6 +13,7 @@ import uvicorn
 
 from sightline_collector import grpc_server
 from sightline_collector.http import application
+from sightline_collector.http_protocol import BoundedHttpProtocol
 from sightline_collector.intake import Intake
 from sightline_core.errors import ConfigError
 from sightline_core.wire.names import Signal
@@ -75,7 +76,7 @@ class Collector:
             raise
         config = uvicorn.Config(
             application(self._intake, ready=lambda: self._ready),
-            http="httptools",
+            http=BoundedHttpProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
