@@ -59,7 +59,7 @@ class Victim:
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{grpc_port}", options=[("grpc.max_send_message_length", -1)]
         )
-        self.http_port = int(http_port)
+        self.grpc_port, self.http_port = int(grpc_port), int(http_port)
         self._process = psutil.Process(process.pid)
         self._baseline = 0
 
@@ -168,6 +168,48 @@ def test_a_bomb_over_grpc_is_refused_while_it_unfolds(
     assert not error.trailing_metadata()  # no RetryInfo: final
     assert victim.rise() < 3 * LIMIT
     assert victim.alive()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [
+        (b"gzip", b"garbage"),
+        (b"gzip", gzip.compress(b"\x0a\x00" * 1000)[:-9]),
+        (b"deflate", b"garbage"),
+        (b"zstd", zstd.compress(b"\x0a\x00")),
+    ],
+    ids=["no gzip", "truncated gzip", "no deflate", "zstd"],
+)
+def test_damaged_or_unknown_compression_over_grpc_is_refused(
+    victim: Victim, encoding: bytes, message: bytes
+) -> None:
+    # grpcio's client cannot send this, so: HTTP/2 by hand, headers as plain literals.
+    headers = b"".join(
+        b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+        for name, value in (
+            (b":method", b"POST"),
+            (b":scheme", b"http"),
+            (b":path", f"/{schema(Signal.TRACES).service}/Export".encode()),
+            (b":authority", b"x"),
+            (b"content-type", b"application/grpc"),
+            (b"te", b"trailers"),
+            (b"grpc-encoding", encoding),
+        )
+    )
+    compressed = b"\x01" + len(message).to_bytes(4, "big") + message
+    frames = _frame(4, 0, 0, b"") + _frame(1, 4, 1, headers) + _frame(0, 1, 1, compressed)
+    with socket.create_connection(("127.0.0.1", victim.grpc_port), timeout=30) as client:
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
+        answer = b""
+        while b"grpc-message" not in answer:
+            answer += client.recv(65536)
+    assert b"grpc-status\x0213" in answer  # INTERNAL, which an OTLP client does not retry
+    assert victim.alive()
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    head = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
+    return head + payload
 
 
 @pytest.mark.parametrize("over", [0, 1])
