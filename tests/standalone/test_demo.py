@@ -143,6 +143,17 @@ def test_shoppers_make_traffic_with_a_correlation_id_a_visit() -> None:
         assert len(visits) > 3
 
 
+def test_stopping_sends_what_the_services_still_hold() -> None:
+    with Receiver() as receiver:
+        demo = Demo()
+        demo.start(receiver.endpoint, IDLE)
+        sent = send_checkout(demo.storefront_url)
+        demo.stop()
+
+        assert has_span(sent, receiver, "POST /checkout")
+        assert has_span(sent, receiver, "authorize card")
+
+
 def test_stopping_ends_every_process_and_starting_again_works(receiver: Receiver) -> None:
     demo = Demo()
     for _ in range(2):

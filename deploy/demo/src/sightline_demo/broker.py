@@ -109,11 +109,18 @@ class Publisher:
                 await _send(writer, asdict(message))
                 answer = await reader.readline()
             except ConnectionError:
-                self._streams = None
+                self.close()
                 raise
+            if not answer:
+                self.close()
         if not answer or not json.loads(answer)["accepted"]:
-            self._streams = self._streams if answer else None
             raise ConnectionError(f"cannot publish to {message.topic}: the broker did not take it")
+
+    def close(self) -> None:
+        """Close the connection; publishing opens another one."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
 
 
 async def subscribe(port: int, topic: str) -> AsyncGenerator[Message]:
