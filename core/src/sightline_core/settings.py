@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -64,7 +65,7 @@ class Settings(BaseSettings):
     bus_max_bytes: int = Field(16 << 30, ge=1 << 20)
     """Size of the embedded bus at which new data is refused with back-pressure, never dropped."""
 
-    batch_max_bytes: int = Field(9 << 20, ge=1 << 10)
+    batch_max_bytes: int = Field(20 << 20, ge=1 << 10)
     """The pipeline inserts a batch when it holds this much..."""
     batch_max_seconds: float = Field(1.0, gt=0, le=600)
     """...or when its oldest message has waited this long."""
@@ -88,8 +89,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, file."""
-        path = os.environ.get("SIGHTLINE_CONFIG", "sightline.yaml")
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=_file())
+        return init_settings, env_settings, file
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -98,9 +99,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         ConfigError: an unknown or wrong setting, named with where it came from.
     """
-    named = os.environ.get("SIGHTLINE_CONFIG")
-    if named and not Path(named).is_file():
-        raise ConfigError(f"cannot read settings: SIGHTLINE_CONFIG names {named}, which is no file")
+    _refuse_unreadable_file()
     _refuse_unknown_variables()
     given = {key: value for key, value in overrides.items() if value is not None}
     try:
@@ -110,6 +109,27 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigError(f"cannot use settings: {problems}") from error
     except ValueError as error:
         raise ConfigError(f"cannot read settings: {error}") from error
+
+
+def _file() -> Path:
+    return Path(os.environ.get("SIGHTLINE_CONFIG") or "sightline.yaml")
+
+
+def _refuse_unreadable_file() -> None:
+    file = _file()
+    if not file.is_file():
+        if os.environ.get("SIGHTLINE_CONFIG"):
+            raise ConfigError(
+                f"cannot read settings: SIGHTLINE_CONFIG names {file}, which is no file"
+            )
+        return
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        why = " ".join(str(error).split())
+        raise ConfigError(f"cannot read settings from {file}: {why}") from error
+    if not isinstance(content, dict | None):
+        raise ConfigError(f"cannot read settings from {file}: it must hold `name: value` lines")
 
 
 def _refuse_unknown_variables() -> None:

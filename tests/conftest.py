@@ -1,0 +1,37 @@
+"""What tests of several components share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sightline_core.settings import Settings, load_settings
+from sightline_core.store.client import Store, open_store
+from sightline_pipeline.schema import migrate_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def store_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of `store`: records are taken from a day back to an hour ahead."""
+    return load_settings(
+        data_dir=tmp_path_factory.mktemp("store"),
+        accept_past_seconds=86400,
+        accept_future_seconds=3600,
+        bus_partitions=1,
+        batch_max_seconds=0.05,
+    )
+
+
+@pytest.fixture(scope="session")
+def store(store_settings: Settings) -> Iterator[Store]:
+    """A migrated store, the only one that this process can have (chDB: one directory a process).
+
+    Tests share it: each uses service names, topics and trace ids of its own.
+    """
+    with open_store(store_settings, ingest_clients=2, query_clients=2) as opened:
+        migrate_store(opened, store_settings)
+        yield opened
