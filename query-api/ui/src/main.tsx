@@ -3,7 +3,10 @@ import { App } from "./app/App";
 import "./style/base.css";
 import "./style/shell.css";
 import "./style/parts.css";
+import "./style/values.css";
+import "./style/tables.css";
 import "./style/lists.css";
+import "./style/journey.css";
 import "./style/trace.css";
 import "./style/panel.css";
 

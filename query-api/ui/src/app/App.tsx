@@ -14,19 +14,23 @@ import { TracePage } from "../trace/TracePage";
 import { TracesPage } from "../traces/TracesPage";
 import { Header } from "./Header";
 import { usePageKeys } from "./keys";
+import { Palette, PaletteContext } from "./palette";
 import { PlaceProvider, useHref, usePlace } from "./place";
 import { PreferencesProvider, usePreferences } from "./preferences";
 import { type Route, routeOf } from "./routes";
 import { Shortcuts } from "./Shortcuts";
 
 export function App() {
+  const [palette] = useState(() => Palette.stored());
   return (
     <PreferencesProvider>
-      <PlaceProvider>
-        <RangeProvider>
-          <Shell />
-        </RangeProvider>
-      </PlaceProvider>
+      <PaletteContext.Provider value={palette}>
+        <PlaceProvider>
+          <RangeProvider>
+            <Shell />
+          </RangeProvider>
+        </PlaceProvider>
+      </PaletteContext.Provider>
     </PreferencesProvider>
   );
 }

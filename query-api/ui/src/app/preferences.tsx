@@ -1,6 +1,7 @@
 import { type ComponentChildren, createContext } from "preact";
 import { useCallback, useContext, useEffect, useMemo, useState } from "preact/hooks";
 import type { Zone } from "../time/nanos";
+import { readStored, writeStored } from "./stored";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -71,20 +72,4 @@ function useStored<T extends string>(
     [key],
   );
   return [value, store];
-}
-
-export function readStored(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-export function writeStored(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // Storage may be forbidden; the setting then lasts until the page is closed.
-  }
 }

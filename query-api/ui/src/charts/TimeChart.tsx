@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { usePreferences } from "../app/preferences";
+import { civilTime, nanosOfMillis } from "../time/nanos";
 import { readColours, useSize } from "./canvas";
 
 export interface ChartSeries {
@@ -77,13 +78,20 @@ function optionsOf(box: Element, latest: Latest, width: number, height: number, 
       points: { size: 6 },
       ...(syncKey ? { sync: { key: syncKey } } : {}),
     },
-    legend: { live: true },
+    legend: {
+      live: true,
+      markers: {
+        width: 0,
+        fill: (_plot, index) =>
+          readColours(box, [latest.current.series[index - 1]?.colour ?? "muted"])[0] ?? "",
+      },
+    },
     scales: {
       x: { range: (_plot, min, max) => [min, max + latest.current.step] },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     axes: [
-      { ...axis, grid: { stroke: line, width: 1 }, size: 24, space: 70, values: timeTicks },
+      { ...axis, grid: { stroke: line, width: 1 }, size: 24, space: 70, values: timeTicks(utc) },
       {
         ...axis,
         grid: { stroke: line, width: 1 },
@@ -97,12 +105,16 @@ function optionsOf(box: Element, latest: Latest, width: number, height: number, 
   };
 }
 
-const timeTicks: uPlot.Axis.Values = [
-  [86_400, "{MM}-{DD}", null, null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", "\n{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
-  [0.001, ":{ss}.{fff}", null, null, null, null, null, null, 1],
-];
+/** The time of day, and the date wherever a day begins. */
+function timeTicks(utc: boolean): uPlot.Axis.Values {
+  return (_plot, ticks, _axis, _space, step) =>
+    ticks.map((seconds) => {
+      const civil = civilTime(nanosOfMillis(seconds * 1000), utc ? "utc" : "local");
+      if (step >= 86_400 || civil.clock === "00:00:00") return civil.date.slice(5);
+      if (step >= 60) return civil.clock.slice(0, 5);
+      return step >= 1 ? civil.clock : `${civil.clock}.${civil.fraction.slice(0, 3)}`;
+    });
+}
 
 function seriesOf(box: Element, latest: Latest, index: number): uPlot.Series {
   const one = latest.current.series[index] as ChartSeries;

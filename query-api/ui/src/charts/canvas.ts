@@ -1,6 +1,6 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { SERVICE_COLOURS } from "../text/serviceColour";
+import { SERVICE_COLOURS } from "../app/palette";
 
 export interface ThemeColours {
   text: string;

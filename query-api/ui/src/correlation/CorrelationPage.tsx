@@ -2,6 +2,7 @@ import { useMemo } from "preact/hooks";
 import { apiPath } from "../api/client";
 import type { Completeness, Correlation, JourneyItem } from "../api/types";
 import { usePages } from "../api/useResource";
+import { usePalette } from "../app/palette";
 import { correlationPath, tracePath, useHref, usePlace } from "../app/place";
 import { usePreferences } from "../app/preferences";
 import { CompletenessBadge } from "../parts/Completeness";
@@ -11,7 +12,6 @@ import { Empty, Failure, Loading } from "../parts/states";
 import { Text } from "../parts/Text";
 import { useTitle } from "../parts/useTitle";
 import { groupDigits, plural } from "../text/numbers";
-import { serviceColours } from "../text/serviceColour";
 import { civilTime, formatDuration, formatTime } from "../time/nanos";
 import { Journey } from "./Journey";
 
@@ -109,7 +109,8 @@ function Filtered({ head, items }: { head: CorrelationPageData; items: JourneyIt
   const { query, update } = usePlace();
   const service = query.get("service") ?? "";
   const kind = query.get("kind") ?? "";
-  const colours = useMemo(() => serviceColours(head.services.map((one) => one.service)), [head]);
+  const palette = usePalette();
+  const colours = useMemo(() => palette.coloursOf(head.services.map((one) => one.service)), [palette, head]);
   const shown = items.filter(
     (item) =>
       (service === "" || item.service === service) &&
@@ -147,7 +148,7 @@ function Filtered({ head, items }: { head: CorrelationPageData; items: JourneyIt
                 title={`${plural(one.spans, "span")}, ${plural(one.logs, "log line")}, ${plural(one.errors, "error")}`}
                 onClick={() => update({ service: service === one.service ? null : one.service }, "replace")}
               >
-                <ServiceName service={one.service} colour={colours.get(one.service)} />{" "}
+                <ServiceName service={one.service} />{" "}
                 <span class="muted">{groupDigits(one.spans + one.logs)}</span>
                 {one.errors > 0 && <span class="bad"> {groupDigits(one.errors)} ✕</span>}
               </button>

@@ -65,7 +65,7 @@ function Step({ item, base, whole, lanes, colours, newTrace }: StepProps) {
         <span class="step-time">+{formatDuration(offset)}</span>
         <Lanes lanes={lanes} service={item.service} colours={colours} span={span} />
         <span class="step-service">
-          <ServiceName service={item.service} colour={colours.get(item.service)} />
+          <ServiceName service={item.service} />
         </span>
         <span class="step-what">
           {span ? (

@@ -2,13 +2,13 @@ import { useMemo, useState } from "preact/hooks";
 import { apiPath } from "../api/client";
 import type { Dependency, ServiceSummary } from "../api/types";
 import { usePages } from "../api/useResource";
+import { usePalette } from "../app/palette";
 import { servicePath, useHref, usePlace } from "../app/place";
 import { CompletenessBadge } from "../parts/Completeness";
 import { ServiceName } from "../parts/Service";
 import { Empty, Failure, Loading } from "../parts/states";
 import { useTitle } from "../parts/useTitle";
 import { formatCount, formatRate, formatShare, plural } from "../text/numbers";
-import { serviceColour } from "../text/serviceColour";
 import { clip, visibleLine } from "../text/visible";
 import { formatDuration } from "../time/nanos";
 import { useRange } from "../time/RangeContext";
@@ -51,6 +51,7 @@ export function MapPage() {
 
 function Drawing({ layout, services }: { layout: MapLayout; services: ServiceSummary[] }) {
   const { query, update } = usePlace();
+  const palette = usePalette();
   const [hovered, setHovered] = useState<string | null>(null);
   const focus = hovered ?? query.get("focus");
   const numbers = new Map(services.map((one) => [one.service, one]));
@@ -103,7 +104,7 @@ function Drawing({ layout, services }: { layout: MapLayout; services: ServiceSum
           // biome-ignore lint/a11y/noStaticElementInteractions: hovering only dims; the link inside is what acts
           <g
             key={node.service}
-            class={`map-node service-${serviceColour(node.service)} ${dim(near.has(node.service))}`}
+            class={`map-node service-${palette.colourOf(node.service)} ${dim(near.has(node.service))}`}
             transform={`translate(${node.x} ${node.y})`}
             onMouseEnter={() => setHovered(node.service)}
             onMouseLeave={() => setHovered(null)}

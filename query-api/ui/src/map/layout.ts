@@ -27,6 +27,8 @@ export const NODE_HEIGHT = 44;
 const GAP_X = 84;
 const GAP_Y = 22;
 const MARGIN = 16;
+/** Calls that go back run around the outside of the boxes. */
+const BACK_ROOM = 44;
 const SWEEPS = 6;
 
 /** Callers left of callees, layer by layer; within a layer ordered so that few edges cross. */
@@ -35,6 +37,10 @@ export function layoutMap(dependencies: readonly Dependency[]): MapLayout {
   const forward = withoutCycles(services, dependencies);
   const layerOf = assignLayers(services, forward);
   const layers = orderLayers(services, layerOf, forward);
+  const cyclic = dependencies.some(
+    (edge) => (layerOf.get(edge.caller) ?? 0) >= (layerOf.get(edge.callee) ?? 0),
+  );
+  const left = MARGIN + (cyclic ? BACK_ROOM : 0);
   const nodes = new Map<string, MapNode>();
   const tallest = Math.max(...layers.map((layer) => layer.length), 0);
   layers.forEach((layer, column) => {
@@ -43,7 +49,7 @@ export function layoutMap(dependencies: readonly Dependency[]): MapLayout {
       nodes.set(service, {
         service,
         layer: column,
-        x: MARGIN + column * (NODE_WIDTH + GAP_X),
+        x: left + column * (NODE_WIDTH + GAP_X),
         y: MARGIN + shift + index * (NODE_HEIGHT + GAP_Y),
       });
     });
@@ -56,8 +62,8 @@ export function layoutMap(dependencies: readonly Dependency[]): MapLayout {
   return {
     nodes: [...nodes.values()],
     edges,
-    width: 2 * MARGIN + layers.length * (NODE_WIDTH + GAP_X) - GAP_X,
-    height: 2 * MARGIN + tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y,
+    width: (cyclic ? 2 * BACK_ROOM : 0) + 2 * MARGIN + layers.length * (NODE_WIDTH + GAP_X) - GAP_X,
+    height: (cyclic ? GAP_Y : 0) + 2 * MARGIN + tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y,
   };
 }
 

@@ -1,16 +1,16 @@
+import { usePalette } from "../app/palette";
 import { servicePath, useHref } from "../app/place";
-import { serviceColour } from "../text/serviceColour";
 import { Text } from "./Text";
 
 interface ServiceProps {
   service: string;
-  colour?: number | undefined;
   /** Off where the name stands inside another link or button. */
   link?: boolean;
 }
 
 /** A service's name with its colour. */
-export function ServiceName({ service, colour = serviceColour(service), link = false }: ServiceProps) {
+export function ServiceName({ service, link = false }: ServiceProps) {
+  const colour = usePalette().colourOf(service);
   const href = useHref();
   const name = <Text>{service || "(no service name)"}</Text>;
   return (

@@ -16,7 +16,7 @@ export function visible(text: string): string {
 
 /** On one line: newlines and tabs become visible marks too. */
 export function visibleLine(text: string): string {
-  return visible(text).replace(/\r?\n/g, "⏎").replace(/\t/g, " ");
+  return visible(text.replace(/\r?\n/g, "⏎").replace(/\t/g, " "));
 }
 
 /** The URL when it is a plain web address, else null: `javascript:` and friends never become links. */

@@ -26,9 +26,6 @@ export function nanosOfMillis(millis: number): bigint {
 }
 
 const UNITS: readonly [number, string][] = [
-  [86_400e9, "d"],
-  [3_600e9, "h"],
-  [60e9, "min"],
   [1e9, "s"],
   [1e6, "ms"],
   [1e3, "µs"],
@@ -38,7 +35,7 @@ const UNITS: readonly [number, string][] = [
 export function formatDuration(ns: number | null | undefined): string {
   if (ns === null || ns === undefined || !Number.isFinite(ns)) return "–";
   if (ns < 0) return `−${formatDuration(-ns)}`;
-  if (ns >= 59_999.5e6) return formatLong(ns);
+  if (ns >= 59.95e9) return formatLong(ns);
   for (const [size, unit] of UNITS) {
     if (ns >= size * 0.9995) return `${threeDigits(ns / size)} ${unit}`;
   }

@@ -13,14 +13,13 @@ interface RowPanelProps {
   /** -1 when the selected key is not a row of this trace (as loaded). */
   row: number;
   rowKey: string;
-  colours: Map<string, number>;
   goTo: (row: number) => void;
   close: () => void;
 }
 
 /** Everything about the selected row. */
 export function RowPanel(props: RowPanelProps) {
-  const { trace, tree, row, rowKey, colours, goTo, close } = props;
+  const { trace, tree, row, rowKey, goTo, close } = props;
   return (
     <aside class="panel" aria-label="Details of the selected row">
       <button
@@ -46,7 +45,6 @@ export function RowPanel(props: RowPanelProps) {
           offset={row >= 0 ? (tree.start[row] as number) : null}
           tree={tree}
           row={row}
-          colours={colours}
           goTo={goTo}
         />
       )}

@@ -10,6 +10,7 @@ import { Failure, Loading } from "../parts/states";
 import { LongText, Text } from "../parts/Text";
 import { groupDigits, plural } from "../text/numbers";
 import { queryTerm } from "../text/query";
+import { visibleLine } from "../text/visible";
 import { formatDuration } from "../time/nanos";
 import { EventList, LinkList, SpanLogs } from "./SpanParts";
 import { SPAN, type TraceTree } from "./tree";
@@ -23,7 +24,6 @@ interface SpanPanelProps {
   offset: number | null;
   tree: TraceTree;
   row: number;
-  colours: Map<string, number>;
   goTo: (row: number) => void;
 }
 
@@ -47,16 +47,16 @@ export function SpanPanel(props: SpanPanelProps) {
 }
 
 function SpanHead(props: SpanPanelProps & { span: Span; detail: SpanDetail | undefined }) {
-  const { span, detail, offset, tree, row, colours, goTo, traceId } = props;
+  const { span, detail, offset, tree, row, goTo, traceId } = props;
   const href = useHref();
   const parent = row >= 0 ? (tree.parent[row] as number) : -1;
   return (
     <header class="span-head">
       <h2>
-        <Text>{span.name || "(no name)"}</Text>
+        <LongText text={visibleLine(span.name || "(no name)")} first={240} />
       </h2>
       <p class="span-line">
-        <ServiceName service={span.service} colour={colours.get(span.service)} link />
+        <ServiceName service={span.service} link />
         <span class="tag">{span.kind}</span>
         <span class={`tag status-${span.status}`}>{span.status}</span>
       </p>

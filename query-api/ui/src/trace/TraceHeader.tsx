@@ -5,19 +5,19 @@ import { CompletenessBadge } from "../parts/Completeness";
 import { CopyButton } from "../parts/CopyButton";
 import { Icon } from "../parts/Icon";
 import { ServiceName } from "../parts/Service";
-import { Text } from "../parts/Text";
+import { LongText, Text } from "../parts/Text";
 import { groupDigits, plural } from "../text/numbers";
+import { visibleLine } from "../text/visible";
 import { civilTime, formatDuration, formatTime } from "../time/nanos";
 
 interface HeaderProps {
   trace: Trace;
-  colours: Map<string, number>;
   reload: () => void;
 }
 
 const MOST_SERVICES = 12;
 
-export function TraceHeader({ trace, colours, reload }: HeaderProps) {
+export function TraceHeader({ trace, reload }: HeaderProps) {
   const { zone } = usePreferences();
   const href = useHref();
   const start = BigInt(trace.start_unix_nano);
@@ -29,8 +29,8 @@ export function TraceHeader({ trace, colours, reload }: HeaderProps) {
     <header class="trace-header">
       <div class="title-line">
         <h1>
-          {first && <ServiceName service={first.service} colour={colours.get(first.service)} />}{" "}
-          <Text>{first?.name || "(no spans)"}</Text>
+          {first && <ServiceName service={first.service} />}{" "}
+          <LongText text={visibleLine(first?.name || "(no spans)")} first={160} />
           {!root && <span class="tag tag-warn">root not received</span>}
         </h1>
         <CompletenessBadge value={trace.completeness} />
@@ -94,8 +94,7 @@ export function TraceHeader({ trace, colours, reload }: HeaderProps) {
       <ul class="service-chips" aria-label="Services">
         {services.map((one) => (
           <li key={one.service}>
-            <ServiceName service={one.service} colour={colours.get(one.service)} link />{" "}
-            <span class="muted">{groupDigits(one.spans)}</span>
+            <ServiceName service={one.service} link /> <span class="muted">{groupDigits(one.spans)}</span>
             {one.errors > 0 && (
               <span class="bad" title={plural(one.errors, "error")}>
                 {" "}

@@ -3,10 +3,10 @@ import { apiPath } from "../api/client";
 import type { LogRecord, Trace } from "../api/types";
 import { usePages, useResource } from "../api/useResource";
 import { usePageKeys } from "../app/keys";
+import { usePalette } from "../app/palette";
 import { tracePath, usePlace } from "../app/place";
 import { Failure, Loading } from "../parts/states";
 import { useTitle } from "../parts/useTitle";
-import { serviceColours } from "../text/serviceColour";
 import { Finder, nextMatch } from "./find";
 import { indexOfRow, revealed, toggled, visibleRows } from "./fold";
 import { movedCursor } from "./keyboard";
@@ -57,7 +57,11 @@ function TraceView({ trace, loading, reload, loadAll }: ViewProps) {
   const whole = useMemo(() => ({ from: tree.from, to: tree.to }), [tree.from, tree.to]);
   const state = useTraceState(whole);
 
-  const colours = useMemo(() => serviceColours(trace.services.map((one) => one.service)), [trace]);
+  const palette = usePalette();
+  const colours = useMemo(
+    () => palette.coloursOf(trace.services.map((one) => one.service)),
+    [palette, trace],
+  );
   const rows = useMemo(() => visibleRows(tree, state.fold), [tree, state.fold]);
   const finder = useMemo(() => new Finder(tree), [tree]);
   const matches = useMemo(() => finder.find(state.find), [finder, state.find]);
@@ -130,7 +134,7 @@ function TraceView({ trace, loading, reload, loadAll }: ViewProps) {
 
   return (
     <div class={`trace-page ${state.selected !== null ? "trace-with-panel" : ""}`}>
-      <TraceHeader trace={trace} colours={colours} reload={reload} />
+      <TraceHeader trace={trace} reload={reload} />
       <div class="trace-main">
         <div class="trace-left">
           <TraceToolbar
@@ -166,7 +170,6 @@ function TraceView({ trace, loading, reload, loadAll }: ViewProps) {
             tree={tree}
             row={selectedRow}
             rowKey={state.selected}
-            colours={colours}
             goTo={(row) => goTo(row, true)}
             close={() => state.select(null)}
           />

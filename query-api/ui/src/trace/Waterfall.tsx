@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { readStored, useMedia, writeStored } from "../app/preferences";
+import { useMedia } from "../app/preferences";
+import { readStored, writeStored } from "../app/stored";
 import { useSize } from "../charts/canvas";
 import { useBrush } from "../charts/useBrush";
 import { type Fold, indexOfRow, isFolded } from "./fold";

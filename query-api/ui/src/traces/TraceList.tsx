@@ -5,21 +5,20 @@ import { ServiceName } from "../parts/Service";
 import { Text } from "../parts/Text";
 import { useListKeys } from "../parts/useListKeys";
 import { groupDigits, plural } from "../text/numbers";
-import { serviceColours } from "../text/serviceColour";
 import { formatAgo, formatDuration, formatTime } from "../time/nanos";
+import { barScale } from "./scale";
 
 const MOST_CHIPS = 6;
 
-/** Found traces; bars compare their durations with the longest one in the list. */
+/** Found traces; bars compare their durations. */
 export function TraceList({ traces, busy }: { traces: TraceSummary[]; busy: boolean }) {
-  const longest = Math.max(...traces.map((trace) => trace.duration_ns), 1);
-  const colours = serviceColours(traces.flatMap((trace) => trace.services.map((one) => one.service)));
+  const scale = barScale(traces.map((trace) => trace.duration_ns));
   const list = useListKeys<HTMLOListElement>();
   return (
     <ol class={`trace-list ${busy ? "busy" : ""}`} ref={list}>
       {traces.map((trace) => (
         <li key={trace.trace_id}>
-          <TraceItem trace={trace} longest={longest} colours={colours} />
+          <TraceItem trace={trace} scale={scale} />
         </li>
       ))}
     </ol>
@@ -28,11 +27,11 @@ export function TraceList({ traces, busy }: { traces: TraceSummary[]; busy: bool
 
 interface TraceItemProps {
   trace: TraceSummary;
-  longest: number;
-  colours: Map<string, number>;
+  /** Duration of a full bar. */
+  scale: number;
 }
 
-function TraceItem({ trace, longest, colours }: TraceItemProps) {
+function TraceItem({ trace, scale }: TraceItemProps) {
   const { zone } = usePreferences();
   const href = useHref();
   const start = BigInt(trace.start_unix_nano);
@@ -43,7 +42,7 @@ function TraceItem({ trace, longest, colours }: TraceItemProps) {
       href={href(tracePath(trace.trace_id))}
     >
       <span class="trace-item-name">
-        <ServiceName service={trace.service} colour={colours.get(trace.service)} />
+        <ServiceName service={trace.service} />
         <strong>
           <Text>{trace.name || "(no name)"}</Text>
         </strong>
@@ -54,8 +53,8 @@ function TraceItem({ trace, longest, colours }: TraceItemProps) {
         {formatTime(start, zone, 3)} <span class="muted">{formatAgo(start, Date.now())}</span>
       </span>
       <span class="trace-item-bar">
-        <span class="meter" aria-hidden="true">
-          <span style={{ width: `${Math.max(0.4, (trace.duration_ns / longest) * 100)}%` }} />
+        <span class={`meter ${trace.duration_ns > scale ? "meter-over" : ""}`} aria-hidden="true">
+          <span style={{ width: `${Math.min(100, Math.max(0.4, (trace.duration_ns / scale) * 100))}%` }} />
         </span>
         <span class="trace-item-duration">{formatDuration(trace.duration_ns)}</span>
       </span>
@@ -63,7 +62,7 @@ function TraceItem({ trace, longest, colours }: TraceItemProps) {
         <span class="muted">{plural(trace.span_count, "span")}</span>
         {trace.services.slice(0, MOST_CHIPS).map((one) => (
           <span key={one.service} class={one.errors > 0 ? "chip chip-error" : "chip"}>
-            <ServiceName service={one.service} colour={colours.get(one.service)} /> {groupDigits(one.spans)}
+            <ServiceName service={one.service} /> {groupDigits(one.spans)}
           </span>
         ))}
         {trace.services.length > MOST_CHIPS && (

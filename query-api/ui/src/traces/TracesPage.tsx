@@ -38,8 +38,7 @@ export function TracesPage() {
         <h1>Traces</h1>
         {traces.first && (
           <span class="muted">
-            {plural(traces.items.length, "trace")}
-            {traces.hasMore && " of more"}, newest first
+            {plural(traces.items.length, "trace")} shown, newest first{traces.hasMore && ", more below"}
           </span>
         )}
         <CompletenessBadge value={traces.first?.completeness} />
