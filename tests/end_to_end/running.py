@@ -182,5 +182,5 @@ class Running:
         if kind is None:
             self.stop()
         elif self.process.poll() is None:
-            print(self.stderr)
+            sys.stderr.write(self.stderr)
             self.kill()

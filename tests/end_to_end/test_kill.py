@@ -11,7 +11,6 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -22,6 +21,8 @@ from tests.end_to_end.writers import Writers
 from sightline_core.wire.names import Signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.end_to_end.numbered import Numbered
     from tests.end_to_end.writers import Sent
 
@@ -63,7 +64,7 @@ def test_what_was_acknowledged_is_stored_exactly_once_after_sixty_kills(tmp_path
 
 def kill_repeatedly(data_dir: Path, *, kills: int, longest_life: float) -> None:
     seed = int(os.environ.get(SEED, random.SystemRandom().randrange(2**32)))
-    print(f"{SEED}={seed}")
+    print(f"{SEED}={seed}")  # noqa: T201 - to run it again
     chance = random.Random(seed)
     statistics = Kills()
     writers = Writers(seed)
@@ -92,7 +93,7 @@ def kill_repeatedly(data_dir: Path, *, kills: int, longest_life: float) -> None:
         writers.stop()
         if running is not None and running.process.poll() is None:
             running.kill()
-    print(f"{statistics}")
+    print(statistics)  # noqa: T201 - what the kills hit
     check_store(data_dir, writers.sent)
 
 
@@ -161,7 +162,7 @@ def check_store(data_dir: Path, sent: Sent) -> None:
     ]
     known = {request.name for request in [*sent.acknowledged, *sent.lost]}
     strangers = {name for table in found["stored"].values() for name in table} - known
-    print(
+    print(  # noqa: T201 - how much was at stake
         f"{len(sent.acknowledged)} requests acknowledged ({sent.records} records),"
         f" {len(sent.lost)} without an answer"
     )
