@@ -32,6 +32,6 @@ def store(store_settings: Settings) -> Iterator[Store]:
 
     Tests share it: each uses service names, topics and trace ids of its own.
     """
-    with open_store(store_settings, ingest_clients=2, query_clients=2) as opened:
+    with open_store(store_settings, ingest_clients=2, query_clients=4) as opened:
         migrate_store(opened, store_settings)
         yield opened

@@ -35,13 +35,14 @@ ENGINE_SETTINGS = {
     "deduplicate_insert": "enable",
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "materialized_views_ignore_errors": 0,
+    # Values that nest are stored as JSON, for people to read and search.
+    "output_format_json_escape_forward_slashes": 0,
 }
 WAIT_SECONDS = 10
 QUERY_SETTINGS = {"readonly": 2, "max_execution_time": 30, "max_memory_usage": 4 << 30}
 
 JSON_SETTINGS = {
     "output_format_json_quote_64bit_integers": 0,
-    "output_format_json_escape_forward_slashes": 0,
     "output_format_json_validate_utf8": 1,
 }
 

@@ -84,4 +84,5 @@ multiIf(isNotNull({{ v }}.string_value), 's', isNotNull({{ v }}.int_value), 'i',
 if(length({{ x }}) = {{ bytes }} AND {{ x }} != repeat(char(0), {{ bytes }}), lower(hex({{ x }})), '')
 {%- endmacro -%}
 
-{%- macro timestamp(ns) -%} fromUnixTimestamp64Nano(toInt64({{ ns }})) {%- endmacro -%}
+{#- OTLP's times are unsigned and go on to 2554, the store's are signed and end in 2262. -#}
+{%- macro timestamp(ns) -%} fromUnixTimestamp64Nano(toInt64(least({{ ns }}, 9223372036854775807))) {%- endmacro -%}

@@ -74,7 +74,7 @@ SELECT
     arrayMap(a -> {{ otlp.attributes_map('a', 0) }}, span.links.attributes) AS `Links.Attributes`,
     SpanAttributes['correlation.id'] AS CorrelationId,
     span.flags AS TraceFlags,
-    if(threshold = '', 1., 72057594037927936. / (72057594037927936. - reinterpretAsUInt64(reverse(unhex(rightPad(threshold, 14, '0')))))) AS AdjustedCount,
+    if(threshold = '', 1., 72057594037927936. / toFloat64(72057594037927936 - reinterpretAsUInt64(reverse(unhex(rightPad(threshold, 14, '0')))))) AS AdjustedCount,
     {{ otlp.attribute_types('span.attributes') }} AS SpanAttributeTypes,
     resource_types AS ResourceAttributeTypes,
     arrayMap(a -> {{ otlp.inner_attribute_types('a') }}, span.events.attributes) AS `Events.AttributeTypes`,

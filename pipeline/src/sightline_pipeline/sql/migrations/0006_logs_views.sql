@@ -66,7 +66,7 @@ SELECT
         text IN ('trace', 'debug', 'info', 'warn', 'error', 'fatal'), text,
         text = 'warning', 'warn', text IN ('critical', 'panic', 'emergency'), 'fatal', text = 'err', 'error', text IN ('notice', 'information'), 'info', '') AS Severity,
     {{ otlp.type_letter('log.body') }} AS BodyType,
-    {{ otlp.timestamp('least(log.observed_time_unix_nano, 9223372036854775807)') }} AS ObservedTimestamp,
+    {{ otlp.timestamp('log.observed_time_unix_nano') }} AS ObservedTimestamp,
     log.flags AS Flags,
     multiIf(log.time_unix_nano != 0, 'time', log.observed_time_unix_nano != 0, 'observed', 'received') AS TimeSource,
     {{ otlp.attribute_types('log.attributes') }} AS LogAttributeTypes,

@@ -13,7 +13,7 @@
     metric.description AS MetricDescription,
     metric.unit AS MetricUnit,
     {{ otlp.attributes_map('attributes', 1) }} AS Attributes,
-    {{ otlp.timestamp('least(start_time, 9223372036854775807)') }} AS StartTimeUnix,
+    {{ otlp.timestamp('start_time') }} AS StartTimeUnix,
     {{ otlp.timestamp('time') }} AS TimeUnix,
     flags AS Flags,
     {{ otlp.inner_attribute_types('attributes') }} AS AttributeTypes,
