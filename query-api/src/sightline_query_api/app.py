@@ -87,7 +87,8 @@ def create_app(
         status,
     ):
         app.include_router(module.router, prefix=PREFIX)
-    app.mount("/", web_app(static or static_directory()))
+    # Not a mount: that would take the requests that a path of the API knows by another method.
+    app.router.default = web_app(static or static_directory())
     return app
 
 

@@ -19,7 +19,7 @@ from sightline_query_api.completeness import (
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.problems import bad_request, not_found
 from sightline_query_api.times import LATEST, SECOND, rfc3339
-from sightline_query_api.typed_attributes import typed
+from sightline_query_api.typed_attributes import body_text, typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,7 +206,7 @@ def _item(row: dict[str, Any]) -> CorrelatedItem:
             name: row[name] for name in ("parent_span_id", "span_kind", "status", "duration_ns")
         }
     else:
-        own = {"body": row["text"], "severity": row["severity"]}
+        own = {"body": body_text(row["text"], row["body_type"]), "severity": row["severity"]}
         own["body_structured"] = row["body_type"] in ("a", "k")
     return CorrelatedItem(
         **{name: row[name] for name in ("kind", "service", "trace_id", "span_id")},

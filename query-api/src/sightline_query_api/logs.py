@@ -24,7 +24,7 @@ from sightline_query_api.times import (
     step_seconds,
 )
 from sightline_query_api.trace import parse_span_id, parse_trace_id
-from sightline_query_api.typed_attributes import typed
+from sightline_query_api.typed_attributes import body_text, typed
 
 router = APIRouter(tags=["logs"])
 
@@ -250,8 +250,8 @@ def _same(rows: list[dict[str, Any]], last: dict[str, Any], position: list[int])
 def _record(row: dict[str, Any], *, twin: int) -> LogRecord:
     name = f"{row['time']}-{row['hash']:016x}"
     same = (
-        "service", "severity", "severity_text", "severity_number", "body", "event_name",
-        "trace_id", "span_id", "correlation_id", "scope_name", "flags",
+        "service", "severity", "severity_text", "severity_number", "event_name", "trace_id",
+        "span_id", "correlation_id", "scope_name", "flags",
     )  # fmt: skip
     return LogRecord(
         **{field: row[field] for field in same},
@@ -259,6 +259,7 @@ def _record(row: dict[str, Any], *, twin: int) -> LogRecord:
         time=rfc3339(row["time"]),
         time_unix_nano=str(row["time"]),
         observed_time_unix_nano=str(row["observed"]),
+        body=body_text(row["body"], row["body_type"]),
         body_structured=row["body_type"] in ("a", "k"),
         attributes=typed(row["keys"], row["values"], row["types"]),
         resource=typed(row["resource_keys"], row["resource_values"], row["resource_types"]),

@@ -24,7 +24,7 @@ from sightline_core.errors import SightlineError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_LENGTH: Final = 16_384
+MAX_LENGTH: Final = 32_768
 MAX_DEPTH: Final = 50
 MAX_TERMS: Final = 200
 

@@ -60,8 +60,9 @@ SPANS: Final = Schema(
     texts={
         "service": "ServiceName", "name": "SpanName", "operation": "SpanName",
         "trace_id": "TraceId", "span_id": "SpanId", "parent_span_id": "ParentSpanId",
-        "correlation_id": "CorrelationId", "correlation.id": "CorrelationId", "status_message": "StatusMessage",
-        "trace_state": "TraceState", "scope.name": "ScopeName", "scope.version": "ScopeVersion",
+        "correlation_id": "CorrelationId", "correlation.id": "CorrelationId",
+        "status_message": "StatusMessage", "trace_state": "TraceState",
+        "scope.name": "ScopeName", "scope.version": "ScopeVersion",
     },
     arrays={"event": "`Events.Name`", "link": "`Links.TraceId`", "warning": "Warnings"},
     numbers={"duration": "Duration"},

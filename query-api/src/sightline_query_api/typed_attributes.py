@@ -55,6 +55,16 @@ def typed_value(text: str, letter: str) -> Any:  # noqa: PLR0911 - one case each
     return text
 
 
+def body_text(text: str, letter: str) -> str:
+    """Return a body as people read it: structured ones as JSON, all the way down."""
+    if letter not in ("a", "k") or "@otlp." not in text:
+        return text
+    try:
+        return json.dumps(_unrolled(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return text
+
+
 def _integer(text: str) -> int | str:
     number = int(text)
     return number if -SAFE_INTEGER <= number <= SAFE_INTEGER else text

@@ -9,7 +9,7 @@ FROM (
     SELECT toInt64(toUnixTimestamp(toDateTime(Timestamp))) AS time, Severity AS severity, count() AS logs
     FROM otel_logs
     WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
-      AND (Timestamp < toDateTime({first_minute:UInt32}) OR Timestamp >= toDateTime({last_minute:UInt32})) AND $filters
+      AND (Timestamp < toDateTime64({first_minute:UInt32}, 9) OR Timestamp >= toDateTime64({last_minute:UInt32}, 9)) AND $filters
     GROUP BY time, severity
 )
 GROUP BY time, severity

@@ -18,6 +18,6 @@ SELECT
     AdjustedCount AS adjusted_count, Warnings AS warnings, CorrelationId AS correlation_id
 FROM otel_traces
 WHERE TraceId = {trace_id:String} AND SpanId = {span_id:String}
-  AND Timestamp >= toDateTime({first:UInt32}) AND Timestamp < toDateTime({last:UInt32} + 1)
+  AND Timestamp >= toDateTime64({first:UInt32}, 9) AND Timestamp < toDateTime64({last:UInt32} + 1, 9)
 ORDER BY Timestamp
 LIMIT 1

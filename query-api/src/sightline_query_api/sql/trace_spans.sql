@@ -7,6 +7,6 @@ SELECT
     CAST(has(`Events.Name`, 'exception'), 'Bool') AS has_exception
     $details
 FROM otel_traces
-WHERE TraceId = {trace_id:String} AND Timestamp >= toDateTime({first:UInt32}) AND Timestamp < toDateTime({last:UInt32} + 1)
+WHERE TraceId = {trace_id:String} AND Timestamp >= toDateTime64({first:UInt32}, 9) AND Timestamp < toDateTime64({last:UInt32} + 1, 9)
 ORDER BY Timestamp, SpanId
 LIMIT {limit:UInt32}

@@ -17,7 +17,7 @@ FROM (
         argMin((ServiceName, SpanName), Timestamp) AS first,
         argMinIf((ServiceName, SpanName), Timestamp, ParentSpanId = '') AS root
     FROM otel_traces
-    WHERE TraceId IN {trace_ids:Array(String)} AND Timestamp >= toDateTime({first:UInt32}) AND Timestamp < toDateTime({last:UInt32} + 1)
+    WHERE TraceId IN {trace_ids:Array(String)} AND Timestamp >= toDateTime64({first:UInt32}, 9) AND Timestamp < toDateTime64({last:UInt32} + 1, 9)
     GROUP BY TraceId, ServiceName
 )
 GROUP BY TraceId
