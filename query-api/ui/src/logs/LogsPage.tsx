@@ -1,18 +1,19 @@
 import { apiPath } from "../api/client";
 import type { LogHistogram, LogRecord } from "../api/types";
 import { usePages, useResource } from "../api/useResource";
-import { usePlace } from "../app/place";
+import { tracePath, useHref, usePlace } from "../app/place";
 import { CompletenessBadge } from "../parts/Completeness";
 import { Empty, Failure, Loading } from "../parts/states";
 import { useTitle } from "../parts/useTitle";
 import { groupDigits, plural } from "../text/numbers";
 import { withTerm } from "../text/query";
+import { visibleLine } from "../text/visible";
 import { useRange } from "../time/RangeContext";
 import { Histogram } from "./Histogram";
 import { LogForm } from "./LogForm";
 import { LogList } from "./LogList";
 
-const FIELDS = ["q", "service", "severity"] as const;
+const FIELDS = ["q", "service", "severity", "trace_id", "span_id"] as const;
 
 export function LogsPage() {
   useTitle("Logs");
@@ -20,7 +21,10 @@ export function LogsPage() {
   const { query, update } = usePlace();
   const field = (name: (typeof FIELDS)[number]) => query.get(name) ?? "";
   const ascending = query.get("order") === "asc";
-  const filters = { ...params, q: field("q"), service: field("service"), severity: field("severity") };
+  const traceId = field("trace_id");
+  // The logs of a trace are found at whatever time it was.
+  const time = traceId === "" ? params : {};
+  const filters = { ...time, ...Object.fromEntries(FIELDS.map((name) => [name, field(name)])) };
   const logs = usePages<LogRecord>(
     apiPath("/logs", { ...filters, limit: 100, order: ascending ? "asc" : "" }),
   );
@@ -41,6 +45,7 @@ export function LogsPage() {
         <CompletenessBadge value={logs.first?.completeness} />
       </div>
       <LogForm key={FIELDS.map(field).join("\n")} />
+      {traceId !== "" && <TraceFilter traceId={traceId} spanId={field("span_id")} />}
       {histogram.data && <Histogram data={histogram.data} />}
       {histogram.error && !logs.error && (
         <Failure error={histogram.error} what="the histogram" retry={histogram.reload} />
@@ -79,5 +84,25 @@ export function LogsPage() {
         </button>
       )}
     </>
+  );
+}
+
+/** Logs of one trace or span, whatever the time range says. */
+function TraceFilter({ traceId, spanId }: { traceId: string; spanId: string }) {
+  const { update } = usePlace();
+  const href = useHref();
+  return (
+    <p class="active-filter">
+      <span>
+        Only {spanId === "" ? "trace" : "span"}{" "}
+        <a href={href(tracePath(traceId), { span: spanId || null })}>
+          <code>{visibleLine(spanId || traceId)}</code>
+        </a>
+        , at any time
+      </span>
+      <button type="button" class="link-button" onClick={() => update({ trace_id: null, span_id: null })}>
+        show all logs
+      </button>
+    </p>
   );
 }

@@ -3,6 +3,7 @@ import {
   fromInputValue,
   isoNanos,
   parseSpanText,
+  rangeAround,
   rangeFromQuery,
   rangeToQuery,
   resolveRange,
@@ -31,6 +32,17 @@ describe("the time range in the URL", () => {
 
   it("leaves the default out", () => {
     expect(rangeToQuery(query(""))).toEqual({ range: null, start: null, end: null });
+  });
+});
+
+describe("rangeAround", () => {
+  it("is the default for what just happened and an hour about what is older", () => {
+    expect(rangeAround(3_000_000_000_000n, 4_000_000)).toEqual({ range: null, start: null, end: null });
+    expect(rangeAround(3_600_000_000_000n, 90_000_000)).toEqual({
+      range: null,
+      start: "1970-01-01T00:30:00.000Z",
+      end: "1970-01-01T01:30:00.000Z",
+    });
   });
 });
 

@@ -74,6 +74,18 @@ export function widenInterval({ start, end }: Interval): Interval {
   return { start: start - half, end: end + half };
 }
 
+const AROUND_NANOS = 1_800_000_000_000n;
+
+/** A range for searches that start from one moment: the default when that lies in it, else an hour about it. */
+export function rangeAround(
+  moment: bigint,
+  nowMillis: number,
+): Record<"range" | "start" | "end", string | null> {
+  const { start } = resolveRange(DEFAULT, nowMillis);
+  if (moment >= start) return rangeToQuery(DEFAULT);
+  return rangeToQuery({ kind: "between", start: moment - AROUND_NANOS, end: moment + AROUND_NANOS });
+}
+
 /** Value for `<input type="datetime-local">` and back, in the wanted zone. */
 export function toInputValue(nanos: bigint, utc: boolean): string {
   const at = new Date(Number(nanos / 1_000_000n));

@@ -12,6 +12,7 @@ import { groupDigits, plural } from "../text/numbers";
 import { queryTerm } from "../text/query";
 import { visibleLine } from "../text/visible";
 import { formatDuration } from "../time/nanos";
+import { rangeAround } from "../time/range";
 import { EventList, LinkList, SpanLogs } from "./SpanParts";
 import { SPAN, type TraceTree } from "./tree";
 
@@ -50,6 +51,7 @@ function SpanHead(props: SpanPanelProps & { span: Span; detail: SpanDetail | und
   const { span, detail, offset, tree, row, goTo, traceId } = props;
   const href = useHref();
   const parent = row >= 0 ? (tree.parent[row] as number) : -1;
+  const around = rangeAround(BigInt(span.start_unix_nano), Date.now());
   return (
     <header class="span-head">
       <h2>
@@ -104,8 +106,8 @@ function SpanHead(props: SpanPanelProps & { span: Span; detail: SpanDetail | und
         )}
       </dl>
       <p class="span-links">
-        <a href={href("/logs", { q: `trace_id:${traceId} span_id:${span.span_id}` })}>Its logs</a>
-        <a href={href("/traces", { service: span.service, operation: span.name })}>More like it</a>
+        <a href={href("/logs", { trace_id: traceId, span_id: span.span_id })}>Its logs</a>
+        <a href={href("/traces", { ...around, service: span.service, operation: span.name })}>More like it</a>
       </p>
     </header>
   );
@@ -152,7 +154,7 @@ function SpanBody({ span, traceId }: { span: SpanDetail; traceId: string }) {
       >
         <AttributeTable
           attributes={span.attributes}
-          actions={(key, value) => <FindLike field={key} value={value} />}
+          actions={(key, value) => <FindLike field={key} value={value} at={start} />}
         />
       </Section>
       <Section title="Events" count={span.events.length} dropped={span.dropped_events_count}>
@@ -172,7 +174,7 @@ function SpanBody({ span, traceId }: { span: SpanDetail; traceId: string }) {
       >
         <AttributeTable
           attributes={span.resource.attributes}
-          actions={(key, value) => <FindLike field={`resource.${key}`} value={value} />}
+          actions={(key, value) => <FindLike field={`resource.${key}`} value={value} at={start} />}
         />
         <SchemaUrl url={span.resource.schema_url} />
       </Section>
@@ -210,12 +212,16 @@ function SchemaUrl({ url }: { url: string }) {
 }
 
 /** Other traces with the same value. */
-function FindLike({ field, value }: { field: string; value: Json }) {
+function FindLike({ field, value, at }: { field: string; value: Json; at: bigint }) {
   const href = useHref();
   const term = queryTerm(field, value);
   if (term === null) return null;
   return (
-    <a class="attribute-find" href={href("/traces", { q: term })} title="Find traces with this value">
+    <a
+      class="attribute-find"
+      href={href("/traces", { ...rangeAround(at, Date.now()), q: term })}
+      title="Find traces with this value"
+    >
       find
     </a>
   );

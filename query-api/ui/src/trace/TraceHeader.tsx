@@ -61,7 +61,7 @@ export function TraceHeader({ trace, reload }: HeaderProps) {
           <dt>Log lines</dt>
           <dd>
             {trace.log_count > 0 ? (
-              <a href={href("/logs", { q: `trace_id:${trace.trace_id}` })}>{groupDigits(trace.log_count)}</a>
+              <a href={href("/logs", { trace_id: trace.trace_id })}>{groupDigits(trace.log_count)}</a>
             ) : (
               "0"
             )}
