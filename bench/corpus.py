@@ -22,6 +22,7 @@ SERVICES = (
     "storefront", "catalog", "cart", "checkout", "payment",
     "inventory", "shipping", "notifications", "accounts", "search",
 )  # fmt: skip
+LOGS_PER_REQUEST = 5
 ROUTES = tuple(
     f"/api/v1/{noun}/{{id}}" for noun in ("products", "carts", "orders", "payments", "users")
 )
@@ -152,12 +153,15 @@ class _Maker:
     def logs(self, count: int) -> bytes:
         request = ExportLogsServiceRequest()
         rng = self.rng
+        trace_id, correlation_id = b"", ""
         for service in SERVICES:
             group = request.resource_logs.add(resource=self.resource(service))
             scope = group.scope_logs.add()
             scope.scope.name = f"{service}.handlers"
-            for _ in range(count // len(SERVICES) + (service in SERVICES[: count % len(SERVICES)])):
+            for position in range(count // len(SERVICES) + (service in SERVICES[: count % len(SERVICES)])):
                 record = scope.log_records.add()
+                if position % LOGS_PER_REQUEST == 0:
+                    trace_id, correlation_id = rng.randbytes(16), rng.randbytes(12).hex()
                 record.time_unix_nano = self.moment()
                 record.observed_time_unix_nano = record.time_unix_nano + 1_000_000
                 severity = rng.choices((9, 13, 17, 5), (80, 6, 2, 12))[0]
@@ -166,7 +170,7 @@ class _Maker:
                 record.body.string_value = (
                     " ".join(rng.choices(WORDS, k=8)) + f" id={rng.randrange(10**6)}"
                 )
-                record.trace_id, record.span_id = rng.randbytes(16), rng.randbytes(8)
+                record.trace_id, record.span_id = trace_id, rng.randbytes(8)
                 record.flags = 1
                 record.attributes.extend(
                     (
@@ -174,7 +178,7 @@ class _Maker:
                         text("code.file.path", f"/app/{service}/handlers.py"),
                         number("code.line.number", rng.randrange(400)),
                         text("enduser.pseudo.id", f"u-{rng.randrange(100_000)}"),
-                        text("correlation.id", rng.randbytes(12).hex()),
+                        text("correlation.id", correlation_id),
                     )
                 )
         return request.SerializeToString()

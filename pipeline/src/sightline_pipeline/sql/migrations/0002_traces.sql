@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS otel_traces {{ on_cluster }} (
     `Links.TraceState` Array(String) CODEC(ZSTD(1)),
     `Links.Attributes` Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
 
-    CorrelationId String COMMENT 'attribute correlation.id' CODEC(ZSTD(1)),
+    CorrelationId String ALIAS SpanAttributes['correlation.id'],
     TraceFlags UInt32 CODEC(ZSTD(1)),
     AdjustedCount Float64 COMMENT 'spans that this one stands for, from tracestate ot=th' CODEC(ZSTD(1)),
     SpanAttributeTypes LowCardinality(String) COMMENT 'one type letter per attribute, in order: s i b d a k x n',
@@ -69,7 +69,7 @@ PARTITION BY toDate(Timestamp)
 PRIMARY KEY (ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), Timestamp)
 TTL toDateTime(Timestamp) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1, {{ otlp.map_storage }};
 
 CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts {{ on_cluster }} (
     TraceId String CODEC(ZSTD(1)),
@@ -91,7 +91,8 @@ CREATE TABLE IF NOT EXISTS sightline_landing_traces {{ on_cluster }} (
             spans Array({{ span_type() }}),
             schema_url String)),
         schema_url String)),
-    {{ otlp.envelope_columns() }}
+    {{ otlp.envelope_columns() }},
+    {{ otlp.envelope_constraint() }}
 ) ENGINE = Null;
 
 -- One row per span, not converted yet. Its own table, because expressions over columns of a table are

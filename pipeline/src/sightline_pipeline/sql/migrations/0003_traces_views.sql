@@ -72,7 +72,6 @@ SELECT
     arrayMap(i -> lower(hex(i)), span.links.span_id) AS `Links.SpanId`,
     span.links.trace_state AS `Links.TraceState`,
     arrayMap(a -> {{ otlp.attributes_map('a', 0) }}, span.links.attributes) AS `Links.Attributes`,
-    SpanAttributes['correlation.id'] AS CorrelationId,
     span.flags AS TraceFlags,
     if(threshold = '', 1., 72057594037927936. / toFloat64(72057594037927936 - reinterpretAsUInt64(reverse(unhex(rightPad(threshold, 14, '0')))))) AS AdjustedCount,
     {{ otlp.attribute_types('span.attributes') }} AS SpanAttributeTypes,

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS otel_logs {{ on_cluster }} (
     LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     EventName String CODEC(ZSTD(1)),
 
-    CorrelationId String COMMENT 'attribute correlation.id' CODEC(ZSTD(1)),
+    CorrelationId String ALIAS LogAttributes['correlation.id'],
     Severity LowCardinality(String) COMMENT 'trace debug info warn error fatal, or empty; from the number, else from the text',
     BodyType LowCardinality(String) COMMENT 'type letter of the body: s i b d a k x n; a and k are JSON in Body',
     ObservedTimestamp DateTime64(9) COMMENT '1970: not sent' CODEC(Delta(8), ZSTD(1)),
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS otel_logs {{ on_cluster }} (
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
 TTL toDateTime(Timestamp) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1, {{ otlp.map_storage }};
 
 CREATE TABLE IF NOT EXISTS sightline_landing_logs {{ on_cluster }} (
     resource_logs Array(Tuple(
@@ -59,7 +59,8 @@ CREATE TABLE IF NOT EXISTS sightline_landing_logs {{ on_cluster }} (
             log_records Array({{ log_type() }}),
             schema_url String)),
         schema_url String)),
-    {{ otlp.envelope_columns() }}
+    {{ otlp.envelope_columns() }},
+    {{ otlp.envelope_constraint() }}
 ) ENGINE = Null;
 
 CREATE TABLE IF NOT EXISTS sightline_logs_raw {{ on_cluster }} (

@@ -59,7 +59,6 @@ SELECT
     scope_map AS ScopeAttributes,
     {{ otlp.attributes_map('log.attributes', 1) }} AS LogAttributes,
     log.event_name AS EventName,
-    LogAttributes['correlation.id'] AS CorrelationId,
     multiIf(
         SeverityNumber BETWEEN 1 AND 4, 'trace', SeverityNumber BETWEEN 5 AND 8, 'debug', SeverityNumber BETWEEN 9 AND 12, 'info',
         SeverityNumber BETWEEN 13 AND 16, 'warn', SeverityNumber BETWEEN 17 AND 20, 'error', SeverityNumber BETWEEN 21 AND 24, 'fatal',

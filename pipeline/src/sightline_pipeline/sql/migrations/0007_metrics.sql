@@ -140,7 +140,8 @@ CREATE TABLE IF NOT EXISTS sightline_landing_metrics {{ on_cluster }} (
             metrics Array({{ metric_type() }}),
             schema_url String)),
         schema_url String)),
-    {{ otlp.envelope_columns() }}
+    {{ otlp.envelope_columns() }},
+    {{ otlp.envelope_constraint() }}
 ) ENGINE = Null;
 
 -- One row per metric, its points still inside.

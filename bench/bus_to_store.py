@@ -1,0 +1,97 @@
+"""How fast the pipeline empties a full bus into the store, and what a record costs there.
+
+Run as `python -m bench.bus_to_store SIGNAL RECORDS`: a process of its own, so that its peak memory
+and CPU time are the measured part's alone. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.corpus import corpus
+from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.bus.protocol import Message
+from sightline_core.settings import Settings
+from sightline_core.store.client import open_store
+from sightline_core.wire.envelope import headers
+from sightline_core.wire.names import PIPELINE_GROUP, Signal
+from sightline_pipeline.schema import migrate_store
+from sightline_pipeline.service import Pipeline
+
+if TYPE_CHECKING:
+    from bench.corpus import Corpus
+    from sightline_core.store.client import Store
+
+RECORDS_PER_MESSAGE = 512
+TABLES = {
+    Signal.TRACES: ("otel_traces",),
+    Signal.LOGS: ("otel_logs",),
+    Signal.METRICS: ("otel_metrics_gauge", "otel_metrics_sum", "otel_metrics_histogram"),
+}
+
+
+async def measure(signal: Signal, records: int, directory: Path) -> dict[str, Any]:
+    """Fill the bus, start the clock, drain."""
+    made = corpus(signal, messages=records // RECORDS_PER_MESSAGE, per_message=RECORDS_PER_MESSAGE)
+    settings = Settings(data_dir=directory)
+    bus = EmbeddedBus.from_settings(settings)
+    await bus.create_topic(signal.topic, partitions=settings.bus_partitions)
+    await _fill(bus, made)
+    store = open_store(settings, ingest_clients=settings.bus_partitions)
+    migrate_store(store, settings)
+    pipeline = Pipeline(bus, store, settings)
+    wall, cpu = time.perf_counter(), time.process_time()
+    await pipeline.start()
+    while sum([lag.messages for lag in await bus.lag(PIPELINE_GROUP, signal.topic)]):
+        await asyncio.sleep(0.02)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    await pipeline.stop()
+    await bus.close()
+    sizes = {table: _merged_bytes_per_record(store, table) for table in TABLES[signal]}
+    store.close()
+    return {
+        "signal": signal,
+        "records": made.records,
+        "bytes_per_record_wire": round(made.size / made.records),
+        "records_per_second": round(made.records / wall),
+        "cpu_seconds_per_million": round(cpu / made.records * 1e6, 2),
+        "peak_memory_mb": round(peak / 1024),
+        "bytes_per_record_disk": sizes,
+        "batch_max_bytes": settings.batch_max_bytes,
+    }
+
+
+async def _fill(bus: EmbeddedBus, made: Corpus) -> None:
+    sends = []
+    for number, message in enumerate(made.messages, start=1):
+        about = headers(
+            tenant="default",
+            origin="bench",
+            seq=number,
+            records=RECORDS_PER_MESSAGE,
+            received_at_unix_nano=time.time_ns(),
+        )
+        partition = number % await bus.partitions(made.signal.topic)
+        sends.append(bus.send(made.signal.topic, Message(message, headers=about), partition=partition))
+    await asyncio.gather(*sends)
+
+
+def _merged_bytes_per_record(store: Store, table: str) -> float:
+    store.command(f"OPTIMIZE TABLE {table} FINAL")
+    query = """
+        SELECT sum(bytes_on_disk) / sum(rows) AS size FROM system.parts
+        WHERE active AND database = currentDatabase() AND table = {table:String}"""
+    return round(float(store.rows(query, {"table": table})[0]["size"]), 1)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as path:
+        print(json.dumps(asyncio.run(measure(Signal(sys.argv[1]), int(sys.argv[2]), Path(path)))))
