@@ -111,6 +111,12 @@ class Running:
         """Return how many messages are accepted and not in the store yet."""
         return sum(signal["lag_messages"] for signal in self.get("/status")["signals"])
 
+    def wait_said(self, text: str) -> None:
+        """Wait until `text` stands on its stderr."""
+        with self._changed:
+            said = self._changed.wait_for(lambda: text in "".join(self._heard["err"]), STOP_SECONDS)
+        assert said, f"it did not say {text!r}:\n{self.stderr}"
+
     def kill(self) -> None:
         """End it by SIGKILL, at once."""
         self.process.kill()

@@ -110,7 +110,10 @@ def settings(
     if output is Output.JSON:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("setting", "value", "environment variable", "meaning", box=None)
+    table = Table(box=None)
+    table.add_column("environment variable", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("meaning", ratio=1, overflow="fold")
     for row in rows:
-        table.add_row(row["setting"], str(row["value"]), row["environment"], row["meaning"])
+        table.add_row(row["environment"], str(row["value"]), row["meaning"])
     Console().print(table)
