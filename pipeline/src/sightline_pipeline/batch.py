@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sightline_core.settings import Settings
 
-INTENT = re.compile(r"insert (\d+)-(\d+)")
+INTENT = re.compile(r"insert ([0-9]{1,19})-([0-9]{1,19})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,13 @@ class Batch:
 
     @property
     def token(self) -> str:
-        """Equal for every try of this range, different for every other."""
+        """Equal for every try of this range, different for every other.
+
+        The time tells it from the same range of an earlier topic of that name, whose offsets
+        started at 0 too: a bus may be deleted while the store is kept.
+        """
         topic, partition = self.partition
-        return f"{topic}-{partition}-{self.first}-{self.last}"
+        return f"{topic}-{partition}-{self.first}-{self.last}-{self.records[0].timestamp_ms}"
 
     @property
     def intent(self) -> Committed:
@@ -95,6 +99,12 @@ class Batch:
 
 
 def range_in_doubt(committed: Committed | None) -> tuple[int, int] | None:
-    """Return the offsets (first, last) of an intent that was left behind, if there is one."""
+    """Return the offsets (first, last) of an intent that was left behind, if there is one.
+
+    Other people's metadata is no intent, nor is one that does not start where the group stands.
+    """
     match = INTENT.fullmatch(committed.metadata) if committed else None
-    return (int(match[1]), int(match[2])) if match else None
+    if committed is None or match is None:
+        return None
+    first, last = int(match[1]), int(match[2])
+    return (first, last) if committed.offset == first <= last else None

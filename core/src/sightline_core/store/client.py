@@ -7,9 +7,11 @@ and release the GIL; asyncio callers run them in threads.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import queue
 import time
+import uuid
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
@@ -62,16 +64,17 @@ class Store:
     """
 
     def __init__(
-        self, ingest: list[Client], query: list[Client], lock_file: int | None = None
+        self, directory: Path, ingest: list[Client], query: list[Client], lock_file: int
     ) -> None:
         """Own the clients; `lock_file` is the descriptor that keeps other processes out."""
+        self._schemas = directory / "schemas"
         self._pools: dict[Role, queue.SimpleQueue[Client]] = {}
         self._clients = [*ingest, *query]
         for role, clients in ((Role.INGEST, ingest), (Role.QUERY, query)):
             self._pools[role] = queue.SimpleQueue()
             for client in clients:
                 self._pools[role].put(client)
-        self._lock_file = lock_file
+        self._lock_file: int | None = lock_file
 
     @contextmanager
     def client(self, role: Role) -> Iterator[Client]:
@@ -86,6 +89,8 @@ class Store:
             yield client
         except ClickHouseError as error:
             raise store_error(error) from error
+        except OSError as error:
+            raise StoreUnavailable(f"cannot hand data to the store: {error}") from error
         finally:
             self._pools[role].put(client)
 
@@ -130,13 +135,22 @@ class Store:
             StoreError: anything else.
         """
         settings = {
-            "format_schema_source": "string",
-            "format_schema": schema,
-            "format_schema_message_name": "Landing",
+            "format_schema": f"{self._schema_file(schema)}:Landing",
             "insert_deduplication_token": token,
         }
         with self.client(Role.INGEST) as client:
             client.raw_insert(table, insert_block=body, fmt="Protobuf", settings=settings)
+
+    def _schema_file(self, schema: str) -> Path:
+        # Given as a string, the embedded engine keeps a copy in the working directory.
+        digest = hashlib.sha256(schema.encode()).hexdigest()
+        file = self._schemas / f"{digest}.proto"
+        if not file.exists():
+            self._schemas.mkdir(exist_ok=True)
+            unfinished = file.with_suffix(f".{uuid.uuid4()}")
+            unfinished.write_text(schema, encoding="utf-8")
+            unfinished.replace(file)
+        return file
 
     def close(self) -> None:
         """Release the engine and the data directory. Safe to call twice."""
@@ -166,8 +180,9 @@ def open_store(settings: Settings, *, ingest_clients: int = 2, query_clients: in
     # The engine takes its time zone from the process; days and partitions are UTC everywhere.
     os.environ["TZ"] = "UTC"
     time.tzset()
-    directory = settings.data_dir / "store"
-    lock_file = _lock(settings.data_dir)
+    data_dir = settings.data_dir.absolute()
+    directory = data_dir / "store"
+    lock_file = _lock(data_dir)
     try:
         repair_deduplication(directory)
         clients = [
@@ -177,7 +192,7 @@ def open_store(settings: Settings, *, ingest_clients: int = 2, query_clients: in
     except BaseException:
         os.close(lock_file)
         raise
-    return Store(clients[:ingest_clients], clients[ingest_clients:], lock_file)
+    return Store(data_dir, clients[:ingest_clients], clients[ingest_clients:], lock_file)
 
 
 def _embedded_client(directory: Path, role: Role) -> Client:
@@ -191,6 +206,11 @@ def _embedded_client(directory: Path, role: Role) -> Client:
 
 
 def _lock(data_dir: Path) -> int:
+    if any(sign in str(data_dir) for sign in ":?"):
+        raise StoreError(
+            f"cannot use data directory {data_dir}: the engine takes no path with a colon or "
+            "a question mark"
+        )
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(

@@ -1,0 +1,134 @@
+"""Batches keep order and bounds; an intent says exactly which range is in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline_core.bus.protocol import Committed, Record, TopicPartition
+from sightline_pipeline.backlog import Backlog
+from sightline_pipeline.batch import AcceptWindow, Batch, range_in_doubt
+
+WINDOW = AcceptWindow(past_seconds=60, future_seconds=60)
+
+
+def record(offset: int, value: bytes = b"") -> Record:
+    return Record("otlp_spans", 3, offset, 1_700_000_000_000, value, None, ())
+
+
+def batch(first: int, last: int) -> Batch:
+    return Batch([record(offset) for offset in range(first, last + 1)])
+
+
+def test_the_token_names_the_exact_range() -> None:
+    assert batch(5, 9).token == "otlp_spans-3-5-9-1700000000000"
+    assert batch(5, 9).partition == TopicPartition("otlp_spans", 3)
+    assert len({batch(a, b).token for a in range(9) for b in range(a, 9)}) == 45
+
+
+def test_the_same_range_of_a_topic_made_anew_has_another_token() -> None:
+    anew = Batch([replace(record(5), timestamp_ms=1_700_000_000_001), record(9)])
+    assert anew.token != batch(5, 9).token
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 1000))
+def test_an_intent_is_read_back_as_the_range_it_was_written_for(first: int, more: int) -> None:
+    last = min(first + more, 2**63 - 1)
+    made = Batch([record(first), record(last)])
+    assert range_in_doubt(made.intent) == (first, last)
+    assert made.intent.offset == first
+    assert range_in_doubt(made.done) is None
+
+
+@given(st.builds(Committed, st.integers(0, 2**63 - 1), st.text()))
+def test_any_text_of_somebody_else_is_no_intent(committed: Committed) -> None:
+    assert range_in_doubt(committed) is None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "", "insert", "insert 5", "insert 5-", "insert -5-9", "insert 5-9 ", " insert 5-9",
+        "insert 5-9\n", "insert 9-5", "insert 5-4", "INSERT 5-9", "insert 5-9x",
+        "insert \u0665-\u0669",
+        "insert 5-" + "9" * 5000, "insert 5 - 9", "insert 4-9", "insert 6-9",
+    ],
+)  # fmt: skip
+def test_a_damaged_intent_is_no_intent(metadata: str) -> None:
+    assert range_in_doubt(Committed(5, metadata)) is None
+
+
+def test_a_group_that_never_committed_has_nothing_in_doubt() -> None:
+    assert range_in_doubt(None) is None
+
+
+@given(st.integers(0, 1000), st.integers(1, 64))
+def test_bisecting_covers_every_record_once_and_always_the_same_way(first: int, count: int) -> None:
+    def leaves(whole: Batch) -> list[str]:
+        if len(whole.records) == 1:
+            return [whole.token]
+        left, right = whole.halves()
+        assert left.last + 1 == right.first
+        return leaves(left) + leaves(right)
+
+    whole = batch(first, first + count - 1)
+    assert leaves(whole) == [batch(n, n).token for n in range(first, first + count)]
+    assert leaves(whole) == leaves(batch(first, first + count - 1))
+
+
+def test_the_body_is_length_delimited_messages_in_order() -> None:
+    body = Batch([record(1, b"a" * 200), record(2, b"b")]).body(WINDOW)
+    assert body.index(b"a" * 200) < body.rindex(b"b\xc2\x3e")
+    assert body.count(b"default") == 2
+
+
+@given(
+    max_bytes=st.integers(1, 50),
+    steps=st.lists(st.one_of(st.just("take"), st.lists(st.integers(0, 60), max_size=6))),
+)
+def test_a_backlog_loses_nothing_keeps_order_and_bounds_batches(
+    max_bytes: int, steps: list[str | list[int]]
+) -> None:
+    backlog = Backlog(max_bytes=max_bytes, max_seconds=1.0)
+    added: list[Record] = []
+    taken: list[Record] = []
+    for now, step in enumerate(steps):
+        if isinstance(step, list):
+            records = [record(len(added) + n, b"x" * size) for n, size in enumerate(step)]
+            added += records
+            backlog.add(records, float(now))
+        elif len(taken) < len(added):
+            cut = backlog.take()
+            assert len(cut.records) == 1 or cut.size <= max_bytes
+            taken += cut.records
+        assert taken == added[: len(taken)]
+        held = added[len(taken) :]
+        assert backlog.size == sum(len(one.value) for one in held)
+        assert backlog.full == (backlog.size >= max_bytes)
+        assert (backlog.seconds_until_due(now) is None) == (not held)
+    while len(taken) < len(added):
+        taken += backlog.take().records
+    assert taken == added
+    assert backlog.size == 0
+
+
+def test_a_batch_is_due_when_it_is_full_or_its_oldest_record_has_waited() -> None:
+    backlog = Backlog(max_bytes=10, max_seconds=2.0)
+    backlog.add([record(1, b"x" * 4)], now=100.0)
+    backlog.add([record(2, b"x" * 4)], now=101.5)
+    assert backlog.seconds_until_due(101.5) == pytest.approx(0.5)
+    assert backlog.seconds_until_due(102.0) == 0
+    assert backlog.seconds_until_due(200.0) == 0
+    backlog.add([record(3, b"x" * 2)], now=101.6)
+    assert backlog.seconds_until_due(101.6) == 0
+
+
+def test_records_left_behind_keep_the_time_they_came_at() -> None:
+    backlog = Backlog(max_bytes=4, max_seconds=2.0)
+    backlog.add([record(1, b"xxxx")], now=100.0)
+    backlog.add([record(2, b"x")], now=101.0)
+    assert backlog.take().last == 1
+    assert backlog.seconds_until_due(101.0) == pytest.approx(2.0)
