@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,6 +35,16 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
 _offsets = itertools.count(1)
+KNOWN = frozenset(
+    {
+        "$ref", "anyOf", "type", "properties", "required", "items", "additionalProperties", "enum",
+        "const", "title", "description", "default",
+    }
+)  # fmt: skip
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict, "array": list, "string": str, "integer": int, "number": (int, float),
+    "boolean": bool, "null": type(None),
+}  # fmt: skip
 
 
 @dataclass
@@ -167,19 +178,23 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Get(Protocol):
-    """Asks the API below /api/v1 and returns the body; checks the status."""
+    """Asks the API below /api/v1; checks the status, and the body against the OpenAPI document."""
 
     async def __call__(self, path: str, expect: int = 200, /, **parameters: Any) -> Any: ...
 
 
 @pytest.fixture
-def get(client: httpx.AsyncClient) -> Get:
+def get(client: httpx.AsyncClient, app: FastAPI) -> Get:
+    document = app.openapi()
+
     async def get(path: str, expect: int = 200, /, **parameters: Any) -> Any:
         response = await client.get(f"/api/v1{path}", params=parameters)
         assert response.status_code == expect, response.text
         kind = "application/json" if expect == 200 else "application/problem+json"
         assert response.headers["content-type"] == kind
-        return response.json()
+        body = response.json()
+        check(body, response_schema(document, f"/api/v1{path}", expect), document)
+        return body
 
     return get
 
@@ -203,3 +218,47 @@ def pages(get: Get) -> Pages:
             parameters["cursor"] = page["next_cursor"]
 
     return pages
+
+
+def response_schema(document: dict[str, Any], path: str, status: int) -> dict[str, Any]:
+    """Return the schema that the document gives for an answer of GET `path`."""
+    template = max((known for known in document["paths"] if _fits(path, known)), key=len)
+    response = document["paths"][template]["get"]["responses"]["200" if status == 200 else "4XX"]
+    kind = "application/json" if status == 200 else "application/problem+json"
+    schema: dict[str, Any] = response["content"][kind]["schema"]
+    return schema
+
+
+def check(value: Any, schema: dict[str, Any], document: dict[str, Any], at: str = "$") -> None:
+    """Assert that a value is what the schema says, with nothing that the schema does not know."""
+    assert set(schema) <= KNOWN, set(schema) - KNOWN
+    if reference := schema.get("$ref"):
+        check(value, document["components"]["schemas"][reference.rsplit("/", 1)[1]], document, at)
+        return
+    if choices := schema.get("anyOf"):
+        check(value, next(one for one in choices if _is(value, one)), document, at)
+        return
+    if "enum" in schema:
+        assert value in schema["enum"], at
+    if "type" in schema:
+        assert _is(value, schema), f"{at} is {value!r:.60}, not {schema['type']}"
+    if isinstance(value, list):
+        for number, item in enumerate(value[:1000]):
+            check(item, schema["items"], document, f"{at}[{number}]")
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(schema.get("required", ())) <= set(value), at
+        for name, member in value.items():
+            assert name in schema["properties"], f"{at}.{name} is not in the document"
+            check(member, schema["properties"][name], document, f"{at}.{name}")
+
+
+def _is(value: Any, schema: dict[str, Any]) -> bool:
+    if "$ref" in schema:
+        return isinstance(value, dict)
+    kind = schema["type"]
+    return isinstance(value, TYPES[kind]) and (kind == "boolean") == isinstance(value, bool)
+
+
+def _fits(path: str, template: str) -> bool:
+    parts = re.split(r"{[^}]*}", template)
+    return re.fullmatch(".+".join(map(re.escape, parts)), path, re.DOTALL) is not None

@@ -95,11 +95,8 @@ def create_app(
 def _problems() -> dict[int | str, dict[str, Any]]:
     """Describe the errors that every endpoint may answer with."""
     reasons = {
-        400: "A parameter cannot be used",
-        404: "There is no such thing",
-        500: "A fault of the query API",
-        503: "The store or the bus cannot answer for now",
-        504: "The query takes too long",
+        "4XX": "A parameter cannot be used (400), or there is no such thing (404)",
+        "5XX": "A fault (500), the store is not in reach (503), or the query takes too long (504)",
     }
     schema = {"schema": ProblemDetails.model_json_schema()}
     return {

@@ -103,7 +103,11 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@probes.get("/readyz", responses={503: {"model": Health, "description": "Not ready yet"}})
+@probes.get(
+    "/readyz",
+    response_model=Health,
+    responses={503: {"model": Health, "description": "Not ready yet"}},
+)
 async def readyz(backend: Serving) -> JSONResponse:
     """Say whether everything is ready, and if not, what is not."""
     waiting_for = list(backend.ready())

@@ -19,7 +19,7 @@ from sightline_query_api.completeness import (
     TracesProgress,
     assess,
 )
-from sightline_query_api.problems import ProblemDetails, bad_request, not_found
+from sightline_query_api.problems import bad_request, not_found
 from sightline_query_api.times import SECOND
 from sightline_query_api.traces import ServiceShare
 from sightline_query_api.typed_attributes import typed
@@ -110,10 +110,7 @@ def span_bounds(queries: Queries, trace_id: str) -> dict[str, Any]:
 @router.get(
     "/traces/{trace_id}",
     response_class=Response,
-    responses={
-        200: {"model": Trace, "description": "The trace"},
-        404: {"model": ProblemDetails, "description": "No span of this trace is stored"},
-    },
+    responses={200: {"model": Trace, "description": "The trace"}},
 )
 def get_trace(
     trace_id: str,
