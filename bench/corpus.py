@@ -14,7 +14,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from sightline_core.wire.names import Signal
 
@@ -23,14 +26,24 @@ SERVICES = (
     "inventory", "shipping", "notifications", "accounts", "search",
 )  # fmt: skip
 LOGS_PER_REQUEST = 5
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+SEVERITIES = (
+    SeverityNumber.SEVERITY_NUMBER_INFO,
+    SeverityNumber.SEVERITY_NUMBER_WARN,
+    SeverityNumber.SEVERITY_NUMBER_ERROR,
+    SeverityNumber.SEVERITY_NUMBER_DEBUG,
+)
+CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 ROUTES = tuple(
     f"/api/v1/{noun}/{{id}}" for noun in ("products", "carts", "orders", "payments", "users")
 )
 WORDS = (
-    "request order payment declined accepted retry timeout connection refused cache miss hit stored "
-    "loaded session customer basket reserved stock shipment label printed queued delivered upstream "
-    "downstream slow query plan index scan worker started finished batch item items total discount"
-).split()
+    *("request", "order", "payment", "declined", "accepted", "retry", "timeout", "connection"),
+    *("refused", "cache", "miss", "hit", "stored", "loaded", "session", "customer", "basket"),
+    *("reserved", "stock", "shipment", "label", "printed", "queued", "delivered", "upstream"),
+    *("downstream", "slow", "query", "plan", "index", "scan", "worker", "started", "finished"),
+    *("batch", "item", "items", "total", "discount"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +115,19 @@ class _Maker:
             parent = self.span(scopes[service].spans.add(), trace_id, parent)
         return request.SerializeToString()
 
-    def span(self, span, trace_id: bytes, parent: bytes) -> bytes:  # type: ignore[no-untyped-def]
+    def span(self, span: Span, trace_id: bytes, parent: bytes) -> bytes:
         rng = self.rng
         route = rng.choice(ROUTES)
         duration = int(rng.lognormvariate(16, 1.2))
         failed = rng.random() < 0.02
         span.trace_id, span.span_id, span.parent_span_id = trace_id, rng.randbytes(8), parent
         span.name = f"GET {route}"
-        span.kind = rng.choice((1, 2, 3))
+        span.kind = rng.choice(
+            (Span.SPAN_KIND_INTERNAL, Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT)
+        )
         span.start_time_unix_nano = self.moment()
         span.end_time_unix_nano = span.start_time_unix_nano + duration
-        span.status.code = 2 if failed else 0
+        span.status.code = Status.STATUS_CODE_ERROR if failed else Status.STATUS_CODE_UNSET
         span.flags = 0x101
         user = rng.randrange(100_000)
         span.attributes.extend(
@@ -158,15 +173,19 @@ class _Maker:
             group = request.resource_logs.add(resource=self.resource(service))
             scope = group.scope_logs.add()
             scope.scope.name = f"{service}.handlers"
-            for position in range(count // len(SERVICES) + (service in SERVICES[: count % len(SERVICES)])):
+            for position in range(
+                count // len(SERVICES) + (service in SERVICES[: count % len(SERVICES)])
+            ):
                 record = scope.log_records.add()
                 if position % LOGS_PER_REQUEST == 0:
                     trace_id, correlation_id = rng.randbytes(16), rng.randbytes(12).hex()
                 record.time_unix_nano = self.moment()
                 record.observed_time_unix_nano = record.time_unix_nano + 1_000_000
-                severity = rng.choices((9, 13, 17, 5), (80, 6, 2, 12))[0]
+                severity = rng.choices(SEVERITIES, (80, 6, 2, 12))[0]
                 record.severity_number = severity
-                record.severity_text = {9: "INFO", 13: "WARN", 17: "ERROR", 5: "DEBUG"}[severity]
+                record.severity_text = SeverityNumber.Name(severity).removeprefix(
+                    "SEVERITY_NUMBER_"
+                )
                 record.body.string_value = (
                     " ".join(rng.choices(WORDS, k=8)) + f" id={rng.randrange(10**6)}"
                 )
@@ -193,9 +212,9 @@ class _Maker:
             points = count // len(SERVICES) + (service in SERVICES[: count % len(SERVICES)])
             gauge = scope.metrics.add(name="system.cpu.utilization", unit="1").gauge
             total = scope.metrics.add(name="http.server.request.count", unit="{request}").sum
-            total.aggregation_temporality, total.is_monotonic = 2, True
+            total.aggregation_temporality, total.is_monotonic = CUMULATIVE, True
             histogram = scope.metrics.add(name="http.server.request.duration", unit="s").histogram
-            histogram.aggregation_temporality = 2
+            histogram.aggregation_temporality = CUMULATIVE
             for position in range(points):
                 attributes = (
                     text("http.request.method", rng.choice(("GET", "POST"))),
@@ -203,17 +222,24 @@ class _Maker:
                     number("http.response.status_code", rng.choice((200, 404, 500))),
                     text("server.address", f"{service}.svc.cluster.local"),
                 )
-                kind = (gauge, total, histogram)[position % 3]
-                point = kind.data_points.add(
-                    start_time_unix_nano=self.now - 60 * 10**9, time_unix_nano=self.moment()
-                )
-                point.attributes.extend(attributes)
-                if kind is histogram:
-                    point.count, point.sum = 100, rng.random() * 10
-                    point.explicit_bounds.extend((0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5))
-                    point.bucket_counts.extend(rng.randrange(30) for _ in range(10))
+                start, now = self.now - 60 * 10**9, self.moment()
+                if position % 3 == 2:
+                    histogram.data_points.add(
+                        start_time_unix_nano=start,
+                        time_unix_nano=now,
+                        attributes=attributes,
+                        count=100,
+                        sum=rng.random() * 10,
+                        explicit_bounds=BOUNDS,
+                        bucket_counts=[rng.randrange(30) for _ in range(len(BOUNDS) + 1)],
+                    )
                 else:
-                    point.as_double = rng.random()
+                    (gauge, total)[position % 3].data_points.add(
+                        start_time_unix_nano=start,
+                        time_unix_nano=now,
+                        attributes=attributes,
+                        as_double=rng.random(),
+                    )
         return request.SerializeToString()
 
 
