@@ -133,6 +133,8 @@ class _Maker:
         span.attributes.extend(
             (
                 text("http.request.method", "GET"),
+                text("http.request.header.accept", "application/json, text/plain;q=0.8"),
+                text("code.function.name", f"app.handlers.{route.split('/')[3]}.get"),
                 text("url.scheme", "http"),
                 text("http.route", route),
                 text("url.path", route.replace("{id}", str(rng.randrange(1_000_000)))),
@@ -183,9 +185,8 @@ class _Maker:
                 record.observed_time_unix_nano = record.time_unix_nano + 1_000_000
                 severity = rng.choices(SEVERITIES, (80, 6, 2, 12))[0]
                 record.severity_number = severity
-                record.severity_text = SeverityNumber.Name(severity).removeprefix(
-                    "SEVERITY_NUMBER_"
-                )
+                name = SeverityNumber.Name(severity)
+                record.severity_text = name.removeprefix("SEVERITY_NUMBER_")
                 record.body.string_value = (
                     " ".join(rng.choices(WORDS, k=8)) + f" id={rng.randrange(10**6)}"
                 )
@@ -194,6 +195,7 @@ class _Maker:
                 record.attributes.extend(
                     (
                         text("code.function.name", "handle_request"),
+                        text("session.kind", "browser"),
                         text("code.file.path", f"/app/{service}/handlers.py"),
                         number("code.line.number", rng.randrange(400)),
                         text("enduser.pseudo.id", f"u-{rng.randrange(100_000)}"),
@@ -220,7 +222,6 @@ class _Maker:
                     text("http.request.method", rng.choice(("GET", "POST"))),
                     text("http.route", rng.choice(ROUTES)),
                     number("http.response.status_code", rng.choice((200, 404, 500))),
-                    text("server.address", f"{service}.svc.cluster.local"),
                 )
                 start, now = self.now - 60 * 10**9, self.moment()
                 if position % 3 == 2:
