@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from conftest import Get, Pages, Telemetry
 
 MS = 1_000_000
+SECOND = 1000 * MS
 
 
 async def test_a_trace_has_its_spans_in_order_with_typed_attributes(
@@ -156,6 +157,44 @@ async def test_pages_of_traces_have_no_gaps_and_no_repeats(
     for limit in (1, 7, 39, 40):
         found = await pages("/traces", **telemetry.range, limit=limit)
         assert found == whole
+
+
+async def test_long_traces_are_where_their_earliest_matching_span_is(
+    get: Get, pages: Pages, telemetry: Telemetry
+) -> None:
+    seed = 5
+    print("seed", seed)  # noqa: T201
+    rng = random.Random(seed)
+    starts: dict[tuple[str, bool], dict[str, int]] = {}
+    failed = set()
+    for number in range(1, 61):  # spans of a trace are up to the whole hour apart
+        at = rng.randrange(3600) * SECOND
+        for span in range(1, 5):
+            service, error = rng.choice(("web", "db")), rng.random() < 0.1
+            telemetry.span(service, "x", trace=number, id=span, at=at, error=error)
+            for key in ((service, error), (service, False), ("", error), ("", False)):
+                known = starts.setdefault(key, {})
+                name = telemetry.trace_id(number)
+                known[name] = min(known.get(name, at), at)
+            if error:
+                failed.add(telemetry.trace_id(number))
+            at = min(at + rng.choice((0, 10, 1800)) * SECOND, 3599 * SECOND)
+    telemetry.send()
+
+    def newest_first(found: dict[str, int]) -> list[str]:
+        return sorted(found, key=lambda name: (found[name], name), reverse=True)
+
+    for filters, key in (
+        ({}, ("", False)),
+        ({"service": "db"}, ("db", False)),
+        ({"status": "error"}, ("", True)),
+        ({"service": "web", "status": "error"}, ("web", True)),
+    ):
+        items = await pages("/traces", **telemetry.range, **filters, limit=7)
+        assert [item["trace_id"] for item in items] == newest_first(starts[key]), filters
+    unfailed = {name: at for name, at in starts["", False].items() if name not in failed}
+    items = await pages("/traces", **telemetry.range, status="ok", limit=5)
+    assert [item["trace_id"] for item in items] == newest_first(unfailed)
 
 
 async def test_a_cursor_keeps_the_range_of_its_first_page(get: Get, telemetry: Telemetry) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -13,14 +14,18 @@ from sightline_query_api.completeness import Completeness, Shortcomings, TracesP
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.problems import bad_request
 from sightline_query_api.query_sql import SPANS, Condition
-from sightline_query_api.times import LATEST, Range, Window
+from sightline_query_api.times import LATEST, MINUTE, SECOND, Range, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 router = APIRouter(tags=["traces"])
 
-AFTER_EVERY_ID = "g"
+FIRST_PART: Final = 64
+"""A search looks at this part of its range first (one 64th, the newest)…"""
+WIDER: Final = 8
+"""…and then reaches so many times further back, until it has a page."""
+AFTER_EVERY_ID: Final = "g"
 """Sorts behind every id, which is hex."""
 
 
@@ -88,6 +93,65 @@ class TraceFilters(BaseModel):
         return where
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Candidates of a search: traces before a position, each at its earliest matching span."""
+
+    queries: Queries
+    filters: TraceFilters
+    span: Window
+    before: int
+    before_id: str
+
+    def newest(self, count: int) -> list[dict[str, Any]]:
+        """Return the `count` newest, or all there are, as `trace_id` and `time`.
+
+        Looks at the end of the range first and reaches further back only for want of traces, so
+        that a long range costs little.
+        """
+        last = min(self.span.end, self.before + 1)
+        reach = max(MINUTE, (self.span.end - self.span.start) // FIRST_PART)
+        while True:
+            start = max(self.span.start, last - reach)
+            found = self._within(start, last, 2 * count)
+            if start > self.span.start:
+                found = self._without_earlier(found, start)
+            if len(found) >= count or start == self.span.start:
+                return found[:count]
+            reach *= WIDER
+
+    def _within(self, start: int, last: int, limit: int) -> list[dict[str, Any]]:
+        where = self.filters.condition()
+        unfailed = self.filters.status == "ok"
+        return self.queries.rows(
+            "trace_candidates",
+            where.parameters
+            # A failure later than the position takes a trace out; else later spans do not matter.
+            | {"start": start, "end": self.span.end if unfailed else last, "limit": limit}
+            | {"before": self.before, "before_id": self.before_id},
+            filters=where.sql,
+            traces="countIf(StatusCode = 'Error') = 0" if unfailed else "1",
+        )
+
+    def _without_earlier(self, found: list[dict[str, Any]], start: int) -> list[dict[str, Any]]:
+        """Take out the traces that belong further down, as they matched before `start` too."""
+        if not found:
+            return found
+        trace_ids = [row["trace_id"] for row in found]
+        first = self.queries.row("traces_bounds", {"trace_ids": trace_ids})["first"] * SECOND
+        if first >= start:
+            return found
+        where = self.filters.condition()
+        bounds = {"start": max(first, self.span.start), "end": start}
+        rows = self.queries.rows(
+            "trace_earlier",
+            where.parameters | bounds | {"trace_ids": trace_ids},
+            filters=where.sql,
+        )
+        earlier = {row["trace_id"] for row in rows}
+        return [row for row in found if row["trace_id"] not in earlier]
+
+
 @router.get("/traces")
 def search_traces(
     queries: Reading,
@@ -105,17 +169,8 @@ def search_traces(
     if position := cursors.decode(cursor, "traces", int, int, int, str):
         start, until, before, before_id = position
         span = _kept(start, until, before)
-    where = filters.condition()
-    # Earlier pages need no reading, unless a late failure would take a trace out.
-    end = span.end if filters.status == "ok" else min(span.end, before + 1)
-    rows = queries.rows(
-        "trace_candidates",
-        where.parameters
-        | {"start": span.start, "end": end, "limit": limit + 1}
-        | {"before": before, "before_id": before_id},
-        filters=where.sql,
-        traces="countIf(StatusCode = 'Error') = 0" if filters.status == "ok" else "1",
-    )
+    search = _Search(queries, filters, span, before, before_id)
+    rows = search.newest(limit + 1)
     page = rows[:limit]
     next_cursor = None
     if len(rows) > limit:
