@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import TYPE_CHECKING
 
 from sightline_query_api.span import Span
 from sightline_query_api.trace import Trace
 
 if TYPE_CHECKING:
+    import httpx
+    import pytest
     from conftest import Get, Pages, Telemetry
 
 MS = 1_000_000
@@ -219,3 +222,41 @@ async def test_an_id_that_is_none_is_refused_and_an_unknown_one_is_a_404(get: Ge
     assert "32 hexadecimal digits" in (await get("/traces/xyz", 400))["detail"]
     await get(f"/traces/{'0' * 31}1", 404)
     await get(f"/traces/{'0' * 31}1/spans/{'1' * 16}", 404)
+
+
+async def test_a_trace_of_50000_spans_is_answered_as_a_skeleton(
+    client: httpx.AsyncClient, telemetry: Telemetry
+) -> None:
+    first = telemetry.span("big", "call", id=1, trace=1)
+    spans = telemetry.spans.resource_spans[0].scope_spans[0].spans
+    for number in range(2, 50_001):
+        span = spans.add()
+        span.CopyFrom(first)
+        span.span_id, span.parent_span_id = number.to_bytes(8, "big"), first.span_id
+        span.start_time_unix_nano += number
+    telemetry.send()
+    began = time.perf_counter()
+    response = await client.get(
+        f"/api/v1/traces/{telemetry.trace_id(1)}", headers={"accept-encoding": "identity"}
+    )
+    seconds = time.perf_counter() - began
+    print(f"50,000 spans: {seconds * 1000:.0f} ms, {len(response.content)} bytes")  # noqa: T201
+    trace = response.json()
+    assert (trace["details"], len(trace["spans"])) == ("skeleton", 50_000)
+    assert trace["completeness"]["verdict"] == "complete"
+    starts = [int(span["start_unix_nano"]) for span in trace["spans"]]
+    assert starts == sorted(starts)
+
+
+async def test_a_trace_beyond_the_limit_is_cut_and_says_so(
+    get: Get, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 6):
+        telemetry.span("web", "x", id=number, at=number, error=True)
+    telemetry.send()
+    monkeypatch.setattr("sightline_query_api.trace.MAX_SPANS", 3)
+    for details in ("full", "skeleton"):
+        trace = await get(f"/traces/{telemetry.trace_id(1)}", details=details)
+        assert [int(span["span_id"], 16) for span in trace["spans"]] == [1, 2, 3]
+        assert (trace["span_count"], trace["error_count"]) == (5, 5)
+        assert trace["completeness"]["verdict"] == "truncated"
