@@ -51,7 +51,20 @@ class BusLocked(BusError):  # noqa: N818
 
 
 class OffsetOutOfRange(BusError):  # noqa: N818
-    """The wanted offset is outside what the partition still holds."""
+    """The wanted offset is outside what the partition still holds.
+
+    Attributes:
+        partition: topic and number, where a consumer's position is meant.
+        nearest: the offset held, or next to be held, that is nearest to the wanted one.
+    """
+
+    def __init__(
+        self, message: str, *, partition: tuple[str, int] = ("", 0), nearest: int = 0
+    ) -> None:
+        """Say what to `seek` to."""
+        super().__init__(message)
+        self.partition = partition
+        self.nearest = nearest
 
 
 class Fenced(BusError):  # noqa: N818

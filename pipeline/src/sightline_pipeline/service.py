@@ -8,6 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from sightline_core.bus.protocol import TopicPartition
 from sightline_core.errors import BusFull, BusUnavailable, Fenced, OffsetOutOfRange
 from sightline_core.wire.names import PIPELINE_GROUP, Signal
 from sightline_pipeline.backlog import Backlog
@@ -19,7 +20,7 @@ from sightline_pipeline.stats import PipelineStats
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sightline_core.bus.protocol import Bus, Committed, Consumer, TopicPartition
+    from sightline_core.bus.protocol import Bus, Committed, Consumer
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
     from sightline_pipeline.stats import SignalStats
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 POLL_BYTES = 4 << 20
 POLL_SECONDS = 5.0
+LEAVE_SECONDS = 0.5
 
 
 class Pipeline:
@@ -63,7 +65,10 @@ class Pipeline:
         await asyncio.gather(*self._tasks)
 
     async def stop(self) -> None:
-        """Finish the inserts that are under way and leave; what was only read is read again."""
+        """Finish the inserts that are under way and leave; what was only read is read again.
+
+        Inserts that fail and would be tried again are not waited for: the next start replays them.
+        """
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -129,8 +134,15 @@ class SignalStream:
         for partition in partitions:
             task = self._inserts.pop(partition, None)
             if task is not None:
-                await asyncio.wait([task])
+                await self._leave(task)
             self._backlogs.pop(partition, None)
+
+    async def _leave(self, insert: asyncio.Task[None]) -> None:
+        """Let an insert finish; one that waits for the store to come back is left in doubt."""
+        while not insert.done():
+            await asyncio.wait([insert], timeout=LEAVE_SECONDS)
+            if self._stats.failing:
+                insert.cancel()
 
     async def _poll(self) -> None:
         """Add what comes next to the backlogs; waits out an unavailable bus."""
@@ -143,7 +155,9 @@ class SignalStream:
                 log.warning("cannot read from the bus, trying again: %s", error)
                 await asyncio.sleep(pause_seconds(failures))
             except OffsetOutOfRange as error:
-                await self._skip_gap(error)
+                failures += 1
+                self._skip_gap(error)
+                await asyncio.sleep(pause_seconds(failures))
             else:
                 break
         now = time.monotonic()
@@ -215,12 +229,8 @@ class SignalStream:
         await self._commit({partition: batch.done})
         self._consumer.seek(partition, batch.last + 1)
 
-    async def _skip_gap(self, error: OffsetOutOfRange) -> None:
-        """Go on at the earliest record held, and say what is missing."""
+    def _skip_gap(self, error: OffsetOutOfRange) -> None:
+        """Go on at the nearest record held, and say what is missing."""
         self._stats.gaps += 1
-        log.error("offsets are gone before they were read: %s", error)
-        for partition in self._consumer.assignment:
-            topic, number = partition
-            lags = await self._bus.lag(PIPELINE_GROUP, topic)
-            with contextlib.suppress(IndexError):
-                self._consumer.seek(partition, lags[number].committed)
+        log.error("skipping what is gone before it was read: %s", error)
+        self._consumer.seek(TopicPartition(*error.partition), error.nearest)

@@ -334,7 +334,9 @@ class GroupConsumer:
         if not start <= position <= end:
             raise OffsetOutOfRange(
                 f"cannot read {_name(partition)} from offset {position}: "
-                f"it holds {start} to {end - 1}; seek to an offset that is held"
+                f"it holds {start} to {end - 1}; seek to an offset that is held",
+                partition=partition,
+                nearest=start if position < start else end,
             )
         return position < end
 

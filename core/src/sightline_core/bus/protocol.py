@@ -141,7 +141,8 @@ class Consumer(Protocol):
         mapping when nothing came. Rebalances happen inside this call.
 
         Raises:
-            OffsetOutOfRange: the position of a partition is no longer held; seek, then go on.
+            OffsetOutOfRange: the position of a partition is no longer held; it names the partition
+                and the `nearest` offset to seek to. Nothing was returned, no position has moved.
             BusUnavailable: try again; positions are unchanged.
         """
 

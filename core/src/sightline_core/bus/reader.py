@@ -45,7 +45,9 @@ class Reader:
         if not records or records[0].offset != first:
             raise OffsetOutOfRange(
                 f"cannot read {log.name.topic}-{log.name.partition} from offset {first}: "
-                "retention has just removed it; seek to an offset that is held"
+                "retention has just removed it; seek to an offset that is held",
+                partition=log.name,
+                nearest=log.start,
             )
         return records
 
