@@ -90,7 +90,15 @@ class Running:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON that the API answers; 200 is expected."""
+        found = self.find(path, **parameters)
+        assert found is not None, f"{path}: 404"
+        return found
+
+    def find(self, path: str, **parameters: Any) -> Any:
+        """Return the JSON that the API answers, None for what is not there (yet)."""
         answer = httpx.get(f"{self.api}/api/v1{path}", params=parameters, timeout=60)
+        if answer.status_code == 404:
+            return None
         assert answer.status_code == 200, f"{answer.url}: {answer.status_code} {answer.text}"
         return answer.json()
 
