@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
@@ -28,7 +28,9 @@ from sightline_query_api.typed_attributes import body_text, typed
 
 router = APIRouter(tags=["logs"])
 
-HISTOGRAM_BUCKETS = 60
+HISTOGRAM_BUCKETS: Final = 60
+LAST_MINUTE: Final = (1 << 32) // 60 * 60 - 60
+"""Roll-ups end in 2106, as their times have 32 bits."""
 Severity = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 
 
@@ -276,8 +278,8 @@ def _counts(
     else:
         where = filters.rolled()
         minutes = {
-            "first_minute": -(-span.start // MINUTE) * 60,
-            "last_minute": span.end // MINUTE * 60,
+            "first_minute": min(-(-span.start // MINUTE) * 60, LAST_MINUTE),
+            "last_minute": min(span.end // MINUTE * 60, LAST_MINUTE),
         }
         parameters = where.parameters | span.parameters() | minutes | {"step": step}
         rows = queries.rows("log_histogram_rolled", parameters, filters=where.sql)

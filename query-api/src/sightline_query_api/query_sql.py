@@ -56,11 +56,12 @@ class Schema:
     own_text: str
 
 
+# A correlation id is looked up in the attributes, whose values have an index; the column has none.
 SPANS: Final = Schema(
     texts={
         "service": "ServiceName", "name": "SpanName", "operation": "SpanName",
         "trace_id": "TraceId", "span_id": "SpanId", "parent_span_id": "ParentSpanId",
-        "correlation_id": "CorrelationId", "correlation.id": "CorrelationId",
+        "correlation_id": "SpanAttributes['correlation.id']",
         "status_message": "StatusMessage", "trace_state": "TraceState",
         "scope.name": "ScopeName", "scope.version": "ScopeVersion",
     },
@@ -80,7 +81,7 @@ SPANS: Final = Schema(
 LOGS: Final = Schema(
     texts={
         "service": "ServiceName", "trace_id": "TraceId", "span_id": "SpanId",
-        "correlation_id": "CorrelationId", "correlation.id": "CorrelationId", "event": "EventName",
+        "correlation_id": "LogAttributes['correlation.id']", "event": "EventName",
         "name": "EventName", "severity_text": "SeverityText",
         "scope.name": "ScopeName", "scope.version": "ScopeVersion",
     },
@@ -230,18 +231,20 @@ class _Compiler:
     def _own_text(self, text: str, *, prefix: bool) -> str:
         if self._schema.own_text != "Body":
             return f"positionCaseInsensitive({self._schema.own_text}, {self._bind(text)}) > 0"
-        tokens = [
-            token.lower() if token.isascii() else _ascii_lower(token)
-            for token in _TOKEN.findall(text)
-        ]
-        whole = tokens[:-1] if prefix else tokens
+        wanted = _ascii_lower(text)
+        tokens = _TOKEN.findall(wanted)
+        cut = tokens[-1] if prefix and tokens and wanted.endswith(tokens[-1]) else ""
+        whole = tokens[:-1] if cut else tokens
         conditions = []
-        if whole:  # what the text index answers
+        if whole:  # the text index answers this…
             conditions.append(f"hasAllTokens(lower(Body), {self._bind(whole, 'Array(String)')})")
-        if prefix or tokens != [_ascii_lower(text)]:
-            pattern = re.escape(_ascii_lower(text)).replace("\x00", r"\x00")
-            edge = r"(^|[^0-9a-z])" if _TOKEN.match(text) else ""
+        if cut:  # …and this; a token has nothing that LIKE would take for a wildcard
+            conditions.append(f"lower(Body) LIKE {self._bind(f'%{cut}%')}")
+            pattern = re.escape(wanted).replace("\x00", r"\x00")
+            edge = r"(^|[^0-9a-z])" if _TOKEN.match(wanted) else ""
             conditions.append(f"match(lower(Body), {self._bind(f'(?s){edge}{pattern}')})")
+        elif tokens != [wanted]:
+            conditions.append(f"position(lower(Body), {self._bind(wanted)}) > 0")
         return " AND ".join(conditions)
 
     def _column(self, node: Match | Present | Compare | Between) -> tuple[str, str]:

@@ -52,14 +52,20 @@ class _SinglePage(StaticFiles):
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
-            # A file that is missing is an error; any other path is a page of the app.
-            if error.status_code != 404 or "." in Path(path).name or is_api(scope["path"]):
+            # A file that is missing is an error; any other path is a page of the app, whose last
+            # part may be the name of a service, dots and all.
+            if error.status_code != 404 or _names_file(path) or is_api(scope["path"]):
                 raise
             path = "index.html"
             response = await super().get_response(path, scope)
         hashed = path.startswith("assets/")
         response.headers["cache-control"] = IMMUTABLE if hashed else "no-cache"
         return response
+
+
+def _names_file(path: str) -> bool:
+    """Whether it is where files are: in assets/, or with a suffix at the root."""
+    return path.startswith("assets/") or ("/" not in path and "." in path)
 
 
 async def _not_built(scope: Scope, receive: Receive, send: Send) -> None:
