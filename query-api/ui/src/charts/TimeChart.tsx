@@ -87,7 +87,10 @@ function optionsOf(box: Element, latest: Latest, width: number, height: number, 
       },
     },
     scales: {
-      x: { range: (_plot, min, max) => [min, max + latest.current.step] },
+      // From the data, not from uPlot: of a single point it makes a range of years.
+      x: {
+        range: () => [latest.current.times[0] ?? 0, (latest.current.times.at(-1) ?? 0) + latest.current.step],
+      },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     axes: [

@@ -96,11 +96,74 @@ export function StatusPage() {
         <RowCounts rows={data.store.rows} />
         <section class="card">
           <h2>Bus</h2>
-          <AttributeTable attributes={data.bus as Record<string, Json>} />
+          <BusFacts bus={data.bus} />
         </section>
       </div>
     </>
   );
+}
+
+/** Lists of flat objects (topics) as tables, whatever the bus says besides as it is. */
+function BusFacts({ bus }: { bus: Record<string, Json> }) {
+  const lists = Object.entries(bus).flatMap(([name, value]) =>
+    isTable(value) ? [{ name, rows: value }] : [],
+  );
+  const rest = Object.fromEntries(Object.entries(bus).filter(([, value]) => !isTable(value)));
+  return (
+    <>
+      {Object.keys(rest).length > 0 && <AttributeTable attributes={rest} />}
+      {lists.map(({ name, rows }) => (
+        <ObjectTable key={name} rows={rows} />
+      ))}
+    </>
+  );
+}
+
+type Row = Record<string, Json>;
+
+function isTable(value: Json): value is Row[] {
+  return Array.isArray(value) && value.length > 0 && value.every((row) => isRow(row));
+}
+
+function isRow(value: Json): value is Row {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return false;
+  return Object.values(value).every((cell) => cell === null || typeof cell !== "object");
+}
+
+function ObjectTable({ rows }: { rows: Row[] }) {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const align = (column: string) => (rows.every((row) => typeof row[column] !== "string") ? "number" : "");
+  return (
+    <div class="table-box">
+      <table class="table">
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col" class={align(column)}>
+                {column.replaceAll("_", " ")}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={JSON.stringify(row)}>
+              {columns.map((column) => (
+                <td key={column} class={align(column)}>
+                  <Text>{cellText(row[column])}</Text>
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function cellText(value: Json | undefined): string {
+  if (value === null || value === undefined) return "–";
+  return typeof value === "number" ? groupDigits(value) : String(value);
 }
 
 function RowCounts({ rows }: { rows: Record<string, number> }) {
