@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 UINT64 = st.integers(0, 2**64 - 1)
 PAST, FUTURE = 3600.0, 60.0
+BUS_TIME = 1_700_000_000_123_000_000
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def extra(given: Record) -> bytes:
     origin=st.text(),
     seq=UINT64,
     records=UINT64,
-    received=UINT64,
+    received=st.integers(BUS_TIME - 3_600_000_000_000, BUS_TIME + 60_000_000_000),
     offset=st.integers(0, 2**63 - 1),
     partition=st.integers(0, 2**32 - 1),
 )
@@ -95,8 +96,8 @@ def test_every_fact_comes_back(  # noqa: PLR0917 - hypothesis arguments
     assert (merged.tenant, merged.origin, merged.seq) == (tenant, origin, seq)
     assert (merged.topic, merged.partition, merged.offset) == ("otlp_spans", partition, offset)
     assert merged.received_at == received
-    assert merged.accept_from == max(0, received - 3_600_000_000_000)
-    assert merged.accept_until == min(2**64 - 1, received + 60_000_000_000)
+    assert merged.accept_from == received - 3_600_000_000_000
+    assert merged.accept_until == received + 60_000_000_000
     assert (merged.records, merged.bytes) == (records, 3)
 
 
@@ -122,6 +123,16 @@ def test_a_damaged_number_counts_as_missing(envelope_class: type[Any], damaged: 
     assert merged.seq == 0
     assert not merged.HasField("records")
     assert merged.received_at == 1_700_000_000_123_000_000
+
+
+@pytest.mark.parametrize(
+    "false",
+    [0, 1, BUS_TIME - 3_600_000_000_001, BUS_TIME + 60_000_000_001, 2**63, 2**64 - 1],
+)
+def test_an_impossible_arrival_counts_as_missing(envelope_class: type[Any], false: int) -> None:
+    merged = envelope_class.FromString(extra(record(("sightline-received-at", b"%d" % false))))
+    assert merged.received_at == BUS_TIME
+    assert merged.accept_from < merged.received_at < merged.accept_until
 
 
 def test_invalid_utf8_in_a_header_is_replaced(envelope_class: type[Any]) -> None:

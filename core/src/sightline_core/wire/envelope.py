@@ -59,13 +59,16 @@ def envelope(record: Record, *, accept_past_seconds: float, accept_future_second
     """Return the protobuf fields to append to `record.value`.
 
     Headers may be missing or damaged, as in messages of a stock OpenTelemetry Collector: then the
-    tenant is `default`, the origin empty, and the arrival the time at which the bus took it.
+    tenant is `default`, the origin empty, and the arrival the time at which the bus took it. So is
+    an arrival further from that time than a record's own time may be.
     Records outside arrival `-accept_past_seconds … +accept_future_seconds` belong in quarantine.
     """
     given = dict(reversed(record.headers))  # the first of a repeated name counts
+    past, future = int(accept_past_seconds * 1e9), int(accept_future_seconds * 1e9)
+    taken = record.timestamp_ms * 1_000_000
     received = _decimal(given.get(HEADER_RECEIVED_AT))
-    if received is None:
-        received = record.timestamp_ms * 1_000_000
+    if received is None or not taken - past <= received <= taken + future:
+        received = taken
     parts = [
         _text(EnvelopeField.TENANT, given.get(HEADER_TENANT) or DEFAULT_TENANT.encode()),
         _text(EnvelopeField.ORIGIN, given.get(HEADER_ORIGIN, b"")),
@@ -74,8 +77,8 @@ def envelope(record: Record, *, accept_past_seconds: float, accept_future_second
         _number(EnvelopeField.PARTITION, record.partition),
         _number(EnvelopeField.OFFSET, record.offset),
         _time(EnvelopeField.RECEIVED_AT, received),
-        _time(EnvelopeField.ACCEPT_FROM, received - int(accept_past_seconds * 1e9)),
-        _time(EnvelopeField.ACCEPT_UNTIL, received + int(accept_future_seconds * 1e9)),
+        _time(EnvelopeField.ACCEPT_FROM, received - past),
+        _time(EnvelopeField.ACCEPT_UNTIL, received + future),
         _number(EnvelopeField.BYTES, len(record.value)),
     ]
     records = _decimal(given.get(HEADER_RECORDS))

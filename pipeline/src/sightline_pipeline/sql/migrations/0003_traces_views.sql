@@ -128,10 +128,17 @@ SELECT
     toJSONString(mapConcat(Record, map(
         'trace_id', TraceId, 'span_id', SpanId, 'name', SpanName, 'kind', SpanKind, 'status', StatusCode,
         'attributes', toJSONString(SpanAttributes), 'attribute_types', SpanAttributeTypes,
+        'dropped_attributes_count', toString(DroppedAttributesCount), 'dropped_events_count', toString(DroppedEventsCount),
+        'dropped_links_count', toString(DroppedLinksCount),
         'resource', toJSONString(ResourceAttributes), 'resource_types', ResourceAttributeTypes,
-        'scope_name', ScopeName, 'scope_version', ScopeVersion, 'scope_attributes', toJSONString(ScopeAttributes),
+        'resource_dropped_attributes_count', toString(ResourceDroppedAttributesCount), 'resource_schema_url', ResourceSchemaUrl,
+        'scope_name', ScopeName, 'scope_version', ScopeVersion,
+        'scope_attributes', toJSONString(ScopeAttributes), 'scope_types', ScopeAttributeTypes,
+        'scope_dropped_attributes_count', toString(ScopeDroppedAttributesCount), 'scope_schema_url', ScopeSchemaUrl,
         'event_names', toJSONString(`Events.Name`), 'event_attributes', toJSONString(`Events.Attributes`),
-        'links', toJSONString(arrayZip(`Links.TraceId`, `Links.SpanId`, `Links.Attributes`))))) AS Record
+        'event_types', toJSONString(`Events.AttributeTypes`), 'event_dropped_attributes_counts', toJSONString(`Events.DroppedAttributesCount`),
+        'links', toJSONString(arrayZip(`Links.TraceId`, `Links.SpanId`, `Links.TraceState`, `Links.TraceFlags`,
+                                       `Links.Attributes`, `Links.AttributeTypes`, `Links.DroppedAttributesCount`))))) AS Record
 FROM sightline_spans WHERE Reason != '';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS sightline_ledger_spans_mv {{ on_cluster }} TO sightline_ledger AS

@@ -82,6 +82,7 @@ SELECT
     tenant AS Tenant,
     reason AS Reason,
     if(reason = '', CAST(map(), 'Map(String, String)'), map(
+        'trace_id', lower(hex(log.trace_id)), 'span_id', lower(hex(log.span_id)), 'severity_number', toString(log.severity_number),
         'time_unix_nano', toString(log.time_unix_nano), 'observed_time_unix_nano', toString(log.observed_time_unix_nano))) AS Record,
     {{ otlp.timestamp('received_at') }} AS ReceivedAt,
     origin AS Origin, seq AS Seq, topic AS Topic, partition AS Partition, offset AS Offset, records AS Records, bytes AS Bytes
@@ -105,11 +106,14 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS sightline_quarantine_logs_mv {{ on_cluste
 SELECT
     ReceivedAt, 'logs' AS Signal, Reason, Tenant, ServiceName, substringUTF8(Body, 1, 1000) AS Name, Topic, Partition, Offset,
     toJSONString(mapConcat(Record, map(
-        'trace_id', TraceId, 'span_id', SpanId, 'severity_text', SeverityText, 'severity_number', toString(SeverityNumber),
-        'body', Body, 'body_type', BodyType, 'event_name', EventName, 'flags', toString(Flags),
+        'severity_text', SeverityText, 'body', Body, 'body_type', BodyType, 'event_name', EventName, 'flags', toString(Flags),
         'attributes', toJSONString(LogAttributes), 'attribute_types', LogAttributeTypes,
+        'dropped_attributes_count', toString(DroppedAttributesCount),
         'resource', toJSONString(ResourceAttributes), 'resource_types', ResourceAttributeTypes,
-        'scope_name', ScopeName, 'scope_version', ScopeVersion, 'scope_attributes', toJSONString(ScopeAttributes)))) AS Record
+        'resource_dropped_attributes_count', toString(ResourceDroppedAttributesCount), 'resource_schema_url', ResourceSchemaUrl,
+        'scope_name', ScopeName, 'scope_version', ScopeVersion,
+        'scope_attributes', toJSONString(ScopeAttributes), 'scope_types', ScopeAttributeTypes,
+        'scope_dropped_attributes_count', toString(ScopeDroppedAttributesCount), 'scope_schema_url', ScopeSchemaUrl))) AS Record
 FROM sightline_logs WHERE Reason != '';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS sightline_ledger_logs_mv {{ on_cluster }} TO sightline_ledger AS

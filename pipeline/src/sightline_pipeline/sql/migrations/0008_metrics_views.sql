@@ -47,6 +47,15 @@ WHERE time >= accept_from AND time <= accept_until
 arrayFilter(p -> p != '', [if(isNotNull(sum), 'sum', ''), if(isNotNull(min), 'min', ''), if(isNotNull(max), 'max', '')]) AS Present
 {%- endmacro %}
 
+{#- A point as JSON; its exemplars' ids are bytes, which JSON has no place for, and follow in hex. -#}
+{% macro refused_point(kind) -%}
+toValidUTF8(toJSONString(p)),
+{%- if kind == 'summary' %} '[]', {% else %} toJSONString(arrayMap(e -> (lower(hex(e.trace_id)), lower(hex(e.span_id))), p.exemplars)), {% endif %}
+{%- if kind == 'sum' -%} toJSONString(map('temporality', toInt32(metric.sum.aggregation_temporality), 'monotonic', toInt32(metric.sum.is_monotonic)))
+{%- elif kind in ('gauge', 'summary') -%} '{}'
+{%- else -%} toJSONString(map('temporality', metric.{{ kind }}.aggregation_temporality)) {%- endif -%}
+{%- endmacro %}
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS sightline_metrics_raw_mv {{ on_cluster }} TO sightline_metrics_raw AS
 SELECT
     metric, resource_map, resource_types, resource_dropped, resource_schema_url,
@@ -136,13 +145,16 @@ SELECT
     tenant AS Tenant, resource_map['service.name'] AS ServiceName, metric.name AS Name, topic AS Topic, partition AS Partition, offset AS Offset,
     toJSONString(map(
         'name', metric.name, 'unit', metric.unit, 'description', metric.description, 'kind', kind,
-        'time_unix_nano', toString(point.1), 'point', point.2,
+        'metadata', toJSONString({{ otlp.attributes_map('metric.metadata', 0) }}),
+        'time_unix_nano', toString(point.1), 'point', point.2, 'exemplar_ids', point.3, 'aggregation', point.4,
         'resource', toJSONString(resource_map), 'resource_types', resource_types,
-        'scope_name', scope_name, 'scope_version', scope_version, 'scope_attributes', toJSONString(scope_map))) AS Record
+        'resource_dropped_attributes_count', toString(resource_dropped), 'resource_schema_url', resource_schema_url,
+        'scope_name', scope_name, 'scope_version', scope_version, 'scope_attributes', toJSONString(scope_map), 'scope_types', scope_types,
+        'scope_dropped_attributes_count', toString(scope_dropped), 'scope_schema_url', scope_schema_url)) AS Record
 FROM sightline_metrics_raw
 ARRAY JOIN
     {{ kinds | tojson | replace('"', "'") }} AS kind,
-    [{% for kind in kinds %}arrayMap(p -> (p.time_unix_nano, toJSONString(p)), arrayFilter(p -> p.time_unix_nano < accept_from OR p.time_unix_nano > accept_until, metric.{{ kind }}.data_points)){{ ', ' if not loop.last }}{% endfor %}] AS refused
+    [{% for kind in kinds %}arrayMap(p -> (p.time_unix_nano, {{ refused_point(kind) }}), arrayFilter(p -> p.time_unix_nano < accept_from OR p.time_unix_nano > accept_until, metric.{{ kind }}.data_points)){{ ', ' if not loop.last }}{% endfor %}] AS refused
 ARRAY JOIN refused AS point;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS sightline_attribute_keys_metrics_mv {{ on_cluster }} TO sightline_attribute_keys AS
