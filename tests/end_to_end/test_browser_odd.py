@@ -85,7 +85,7 @@ def test_a_trace_5000_deep_opens_folds_and_scrolls(
     watched.see(".row", "operation 4999").click()
     watched.see(".panel h2", "operation 4999")
     for _ in range(3):
-        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowUp")
     watched.see(".panel h2", "operation 4996")
     watched.settle()
 

@@ -53,11 +53,14 @@ def test_from_the_services_to_a_span_its_logs_and_its_correlation(
     watched.see(".table a", "POST /checkout").click()
     watched.settle()
     page.locator(f'a.trace-item[href*="{failed.trace_id}"]').click()
-    watched.see(".row", "payment").wait_for()
+    watched.see(".row", "payment")
     watched.see(".badge")
+    watched.settle()
     page.locator(".row", has_text="authorize card").first.click()
     watched.see(".panel h2", "authorize card")
-    watched.see(".panel", "exception")
+    watched.see(".panel", "ProviderTimeoutError")
+    page.keyboard.press("ArrowUp")
+    watched.see(".panel h2", "POST /charges")
     watched.see(".panel a", "Its logs").click()
     watched.settle()
     watched.see(".log-line").click()
@@ -82,7 +85,9 @@ def test_every_page_opens_with_the_theme_that_is_asked_for(
             watched.open(path)
             watched.see("h1")
             assert watched.overflow() <= 0, path
-        seen[theme] = watched.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        seen[theme] = watched.page.evaluate(
+            "getComputedStyle(document.documentElement).backgroundColor"
+        )
     brightness = {theme: sum(map(int, re.findall(r"\d+", rgb)[:3])) for theme, rgb in seen.items()}
     assert brightness["light"] > 600
     assert brightness["dark"] < 200
@@ -112,6 +117,7 @@ def test_the_keyboard_reaches_search_help_and_the_rows_of_a_trace(
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/traces/{failed.trace_id}**")
     watched.see(".row", "payment")
+    watched.settle()
     page.locator(".waterfall-scroll").focus()
     page.keyboard.press("ArrowDown")
     first = row_ids(page)

@@ -76,6 +76,10 @@ async def _run(settings: Settings, *, demo: bool) -> None:
         if failed.done():
             failed.result()
         failed.cancel()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # All is stopped: an impatient second signal must not turn a good end into a bad one.
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _welcome(addresses: Addresses, settings: Settings) -> None:

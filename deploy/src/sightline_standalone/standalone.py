@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import uvicorn
-from sightline_query_api.app import create_app
 
 from sightline_collector.collector import Collector
 from sightline_core.bus.embedded import EmbeddedBus
@@ -20,6 +19,7 @@ from sightline_demo.supervisor import Demo
 from sightline_pipeline.schema import migrate_store
 from sightline_pipeline.service import Pipeline
 from sightline_pipeline.service_graph import keep_service_graph
+from sightline_query_api.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator

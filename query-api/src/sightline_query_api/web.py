@@ -49,15 +49,11 @@ def web_app(directory: Path) -> ASGIApp:
 
 class _SinglePage(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
-        try:
-            response = await super().get_response(path, scope)
-        except HTTPException as error:
-            # A file that is missing is an error; any other path is a page of the app, whose last
-            # part may be the name of a service, dots and all.
-            if error.status_code != 404 or _names_file(path) or is_api(scope["path"]):
-                raise
+        # Any path but a file's is a page of the app; its last part may be the name of a service,
+        # dots and all.
+        if not _names_file(path) and not is_api(scope["path"]):
             path = "index.html"
-            response = await super().get_response(path, scope)
+        response = await super().get_response(path, scope)
         hashed = path.startswith("assets/")
         response.headers["cache-control"] = IMMUTABLE if hashed else "no-cache"
         return response
