@@ -1,3 +1,4 @@
+-- The bounds are DateTime64 like the column: against a DateTime, `<` skips parts that begin within its last second.
 -- Recomputes the edges of the minutes in [from, to). Of very busy minutes one trace in `sample` is read.
 INSERT INTO sightline_edges_1m
 SELECT Time, Caller, Callee, Kind, sum(Weight) AS Requests, sumIf(Weight, Failed) AS Errors,
@@ -14,12 +15,12 @@ FROM (
     FROM otel_traces AS callee
     INNER JOIN (
         SELECT TraceId, SpanId, ServiceName FROM otel_traces
-        WHERE Timestamp >= {from:DateTime} - INTERVAL 10 MINUTE AND Timestamp < {to:DateTime} + INTERVAL 1 MINUTE
+        WHERE Timestamp >= {from:DateTime64(9)} - INTERVAL 10 MINUTE AND Timestamp < {to:DateTime64(9)} + INTERVAL 1 MINUTE
           AND cityHash64(TraceId) % {sample:UInt32} = 0
           AND SpanKind NOT IN ('Server', 'Consumer')
     ) AS caller ON caller.TraceId = callee.TraceId AND caller.SpanId = callee.ParentSpanId
     WHERE callee.SpanKind IN ('Server', 'Consumer')
-      AND callee.Timestamp >= {from:DateTime} AND callee.Timestamp < {to:DateTime}
+      AND callee.Timestamp >= {from:DateTime64(9)} AND callee.Timestamp < {to:DateTime64(9)}
       AND cityHash64(callee.TraceId) % {sample:UInt32} = 0
       AND callee.ServiceName != caller.ServiceName
     UNION ALL
@@ -32,7 +33,7 @@ FROM (
         StatusCode = 'Error' AS Failed,
         Duration
     FROM otel_traces
-    WHERE SpanKind = 'Client' AND Timestamp >= {from:DateTime} AND Timestamp < {to:DateTime}
+    WHERE SpanKind = 'Client' AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}
       AND cityHash64(TraceId) % {sample:UInt32} = 0
       AND (mapContains(SpanAttributes, 'db.system.name') OR mapContains(SpanAttributes, 'db.system'))
 )
