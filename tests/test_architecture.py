@@ -49,20 +49,6 @@ def test_dependencies_point_one_way() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_importing_the_sdk_loads_nothing_heavy_and_no_component() -> None:
-    program = "import sys, sightline; print(*{name.split('.')[0] for name in sys.modules})"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    loaded = set(done.stdout.split())
-    assert "sightline" in loaded
-    heavy = {"chdb", "clickhouse_connect", "fastapi", "grpc", "numpy", "pandas", "polars",
-             "pyarrow", "pydantic", "starlette", "uvicorn"}  # fmt: skip
-    components = {one for one in loaded if one.startswith("sightline_")}
-    assert not loaded & heavy
-    assert not components
-
-
 def test_no_module_is_a_drawer_for_everything() -> None:
     drawers = {"utils", "util", "helpers", "helper", "common", "misc", "base", "tools"}
     assert not [
