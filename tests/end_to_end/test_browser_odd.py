@@ -100,10 +100,15 @@ def test_hostile_telemetry_is_text_on_every_page(
     plain: Running, hostile: str, watch: Callable[..., Watched], width: int
 ) -> None:
     watched = watch(plain, width=width)
-    services = [f"/services/{quote(text[:2000], safe='')}" for text in HOSTILE]
-    correlations = [f"/correlations/{quote(text[:200], safe='')}" for text in HOSTILE]
+    # The router of Starlette matches no line breaks in a path; names beyond 2,000 characters have
+    # no page either, for servers refuse such paths.
+    named = [text for text in HOSTILE if "\n" not in text and len(text) < 2000]
+    services = [f"/services/{quote(text, safe='')}" for text in named]
+    correlations = [
+        f"/correlations/{quote(text[:200], safe='')}" for text in HOSTILE if "\n" not in text
+    ]
     pages = ["/", "/traces", "/logs", "/map", "/ledger", "/quarantine", f"/traces/{hostile}"]
-    for path in [*pages, *services[:-2], *correlations]:
+    for path in [*pages, *services, *correlations]:
         watched.open(path)
         watched.see("h1, .state-failure")
         check_harmless(watched, path)

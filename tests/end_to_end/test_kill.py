@@ -70,7 +70,7 @@ def kill_repeatedly(data_dir: Path, *, kills: int, longest_life: float) -> None:
     writers = Writers(seed)
     running: Running | None = None
     try:
-        for _ in range(kills):
+        for number in range(kills):
             running = start(data_dir, statistics)
             acknowledged = len(writers.sent.acknowledged)
             writers.point_at(running)
@@ -80,7 +80,7 @@ def kill_repeatedly(data_dir: Path, *, kills: int, longest_life: float) -> None:
             writers.point_at(None)
             statistics.serving += 1
             statistics.died(data_dir)
-            if chance.random() < 0.3:
+            if number % 3 == 0:
                 kill_while_it_starts(data_dir, chance.uniform(0.2, 3.0))
                 statistics.starting += 1
                 statistics.died(data_dir)

@@ -70,7 +70,7 @@ function optionsOf(box: Element, latest: Latest, width: number, height: number, 
   return {
     width,
     height,
-    padding: [8, 12, 0, 0],
+    padding: [8, 20, 0, 0],
     tzDate: (seconds) => (utc ? uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : new Date(seconds * 1000)),
     cursor: {
       y: false,
