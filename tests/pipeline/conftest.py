@@ -151,7 +151,8 @@ class Lane:
         own = self.topic if column == "Topic" else self.service
         extra = f"AND ({where})" if where else ""
         lines = self.store.json_lines(
-            f"SELECT * FROM {table} WHERE {column} = {{own:String}} {extra} ORDER BY {order}",
+            f"SELECT * FROM {table} WHERE {column} = {{own:String}} {extra} ORDER BY {order} "
+            "SETTINGS asterisk_include_alias_columns = 1",
             {"own": own},
         )
         return [json.loads(line) for line in lines.splitlines()]
