@@ -291,13 +291,11 @@ def test_a_kill_at_any_moment_leaves_a_store_that_replays_once(tmp_path: Path, s
     chance = random.Random(seed)
     now, first = time.time_ns(), 1
     for _ in range(3):
-        process = subprocess.Popen(
-            command(tmp_path, "crash", now, first, 10_000), stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        last = int(process.stdout.readline())
-        threading.Timer(chance.uniform(0, 2), process.kill).start()
-        last = [last, *map(int, process.stdout)][-1]
-        process.wait()
+        writer = command(tmp_path, "crash", now, first, 10_000)
+        with subprocess.Popen(writer, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            last = int(process.stdout.readline())
+            threading.Timer(chance.uniform(0, 2), process.kill).start()
+            last = [last, *map(int, process.stdout)][-1]
         assert replay(tmp_path, now, last, last) == twice(last)
         first = last + 1
