@@ -20,7 +20,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sightline_core.errors import StoreError, StoreLocked, StoreUnavailable
-from sightline_core.store.failures import store_error
+from sightline_core.store.failures import engine_words, store_error
 from sightline_core.store.recovery import repair_deduplication
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _embedded_client(directory: Path, role: Role) -> Client:
             interface="chdb", path=str(directory), settings=settings, tz_mode="aware"
         )
     except ClickHouseError as error:
-        raise StoreError(f"cannot open the store in {directory}: {error}") from error
+        raise StoreError(f"cannot open the store in {directory}: {engine_words(error)}") from error
 
 
 def _lock(data_dir: Path) -> int:

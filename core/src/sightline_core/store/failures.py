@@ -74,7 +74,7 @@ TOO_MANY_PARTS = 252
 def store_error(error: ClickHouseError) -> StoreError:
     """Return our error for an engine error; its message keeps the engine's own words."""
     code = getattr(error, "code", None)
-    text = str(error).strip()
+    text = engine_words(error)
     if code in UNDECODABLE:
         return PoisonBatch(f"cannot decode the batch: {text}", code=code)
     too_many_parts = code == TOO_MANY_PARTS and "Too many partitions" not in text
@@ -82,3 +82,9 @@ def store_error(error: ClickHouseError) -> StoreError:
     if code in TRANSIENT or too_many_parts or unanswered:
         return StoreUnavailable(f"cannot reach the store for now: {text}", code=code)
     return StoreError(f"cannot run the statement: {text}", code=code)
+
+
+def engine_words(error: ClickHouseError) -> str:
+    """Return what the engine says, in one line and without its stack trace."""
+    said = str(error).partition(", Stack trace (when copying this message")[0]
+    return " ".join(said.split())
