@@ -14,13 +14,6 @@ Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullab
 
 {%- macro scope_type() -%} Tuple(name String, version String, attributes {{ attributes_type(0) }}, dropped_attributes_count UInt32) {%- endmacro -%}
 
-{#- Merged parts keep each key of a map by itself: a sixth smaller, and one key is read without the others.
-    Parts as inserted stay simple, which keeps inserts cheap. -#}
-{%- set map_storage -%}
-map_serialization_version = 'with_buckets', map_serialization_version_for_zero_level_parts = 'basic',
-    map_buckets_strategy = 'linear', map_buckets_min_avg_size = 0
-{%- endset -%}
-
 {%- macro envelope_columns() -%}
     tenant LowCardinality(String), origin LowCardinality(String), seq UInt64,
     topic LowCardinality(String), partition UInt32, offset UInt64,
