@@ -9,27 +9,23 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.corpus import corpus
 from sightline_core.bus.embedded import EmbeddedBus
-from sightline_core.bus.protocol import Message
 from sightline_core.settings import Settings
 from sightline_core.store.client import open_store
-from sightline_core.wire.envelope import headers
 from sightline_core.wire.names import PIPELINE_GROUP, Signal
 from sightline_pipeline.schema import migrate_store
 from sightline_pipeline.service import Pipeline
 
 if TYPE_CHECKING:
-    from bench.corpus import Corpus
     from sightline_core.store.client import Store
 
-RECORDS_PER_MESSAGE = 512
 TABLES = {
     Signal.TRACES: ("otel_traces",),
     Signal.LOGS: ("otel_logs",),
@@ -39,11 +35,11 @@ TABLES = {
 
 async def measure(signal: Signal, records: int, directory: Path) -> dict[str, Any]:
     """Fill the bus, start the clock, drain."""
-    made = corpus(signal, messages=records // RECORDS_PER_MESSAGE, per_message=RECORDS_PER_MESSAGE)
+    command = [sys.executable, "-m", "bench.fill_bus", signal, str(records), str(directory)]
+    done = await asyncio.to_thread(subprocess.run, command, check=True, stdout=subprocess.PIPE)
+    filled = json.loads(done.stdout)
     settings = Settings(data_dir=directory)
     bus = EmbeddedBus.from_settings(settings)
-    await bus.create_topic(signal.topic, partitions=settings.bus_partitions)
-    await _fill(bus, made)
     store = open_store(settings, ingest_clients=settings.bus_partitions)
     migrate_store(store, settings)
     pipeline = Pipeline(bus, store, settings)
@@ -59,10 +55,10 @@ async def measure(signal: Signal, records: int, directory: Path) -> dict[str, An
     store.close()
     return {
         "signal": signal,
-        "records": made.records,
-        "bytes_per_record_wire": round(made.size / made.records),
-        "records_per_second": round(made.records / wall),
-        "cpu_seconds_per_million": round(cpu / made.records * 1e6, 2),
+        "records": filled["records"],
+        "bytes_per_record_wire": round(filled["bytes"] / filled["records"]),
+        "records_per_second": round(filled["records"] / wall),
+        "cpu_seconds_per_million": round(cpu / filled["records"] * 1e6, 2),
         "peak_memory_mb": round(peak / 1024),
         "bytes_per_record_disk": sizes,
         "batch_max_bytes": settings.batch_max_bytes,
@@ -71,23 +67,6 @@ async def measure(signal: Signal, records: int, directory: Path) -> dict[str, An
 
 async def _pending(bus: EmbeddedBus, signal: Signal) -> int:
     return sum(lag.messages for lag in list(await bus.lag(PIPELINE_GROUP, signal.topic)))
-
-
-async def _fill(bus: EmbeddedBus, made: Corpus) -> None:
-    sends = []
-    for number, message in enumerate(made.messages, start=1):
-        about = headers(
-            tenant="default",
-            origin="bench",
-            seq=number,
-            records=RECORDS_PER_MESSAGE,
-            received_at_unix_nano=time.time_ns(),
-        )
-        partition = number % await bus.partitions(made.signal.topic)
-        sends.append(
-            bus.send(made.signal.topic, Message(message, headers=about), partition=partition)
-        )
-    await asyncio.gather(*sends)
 
 
 def _merged_bytes_per_record(store: Store, table: str) -> float:

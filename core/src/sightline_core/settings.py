@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     bus_max_bytes: int = Field(16 << 30, ge=1 << 20)
     """Size of the embedded bus at which new data is refused with back-pressure, never dropped."""
 
-    batch_max_bytes: int = Field(20 << 20, ge=1 << 10)
+    batch_max_bytes: int = Field(32 << 20, ge=1 << 10)
     """The pipeline inserts a batch when it holds this much..."""
     batch_max_seconds: float = Field(1.0, gt=0, le=600)
     """...or when its oldest message has waited this long."""
