@@ -41,7 +41,8 @@ class Kills:
     """Inserts that were under way, over all kills and partitions."""
     during_insert: int = 0
     """Kills that hit at least one insert."""
-    parts_set_aside: int = 0
+    lines_without_part: int = 0
+    parts_without_line: int = 0
     restart_seconds: list[float] = field(default_factory=list)
 
     def died(self, data_dir: Path) -> None:
@@ -76,6 +77,8 @@ def kill_repeatedly(data_dir: Path, *, kills: int, longest_life: float) -> None:
             writers.point_at(running)
             writers.wait_acknowledged(acknowledged + 1, seconds=30)
             time.sleep(chance.uniform(0, longest_life))  # the random moment
+            if number % 2:
+                wait_for_an_insert(data_dir, chance)
             running.kill()
             writers.point_at(None)
             statistics.serving += 1
@@ -101,7 +104,8 @@ def start(data_dir: Path, statistics: Kills) -> Running:
     began = time.monotonic()
     running = Running(data_dir, settings=SETTINGS)
     statistics.restart_seconds.append(round(time.monotonic() - began, 1))
-    statistics.parts_set_aside += running.stderr.count("setting aside part")
+    statistics.lines_without_part += running.stderr.count("was never stored")
+    statistics.parts_without_line += running.stderr.count("setting aside part")
     return running
 
 
@@ -116,6 +120,18 @@ def kill_while_it_starts(data_dir: Path, seconds: float) -> None:
     time.sleep(seconds)  # the random moment
     process.kill()
     process.wait()
+
+
+def wait_for_an_insert(data_dir: Path, chance: random.Random) -> None:
+    """Return when an insert is about to publish its part of some table, or after two seconds.
+
+    The line in the table's deduplication log comes first, the part a moment later.
+    """
+    logs = sorted(data_dir.glob("store/store/*/*/deduplication_logs/*.txt"))
+    aim = chance.choice(logs)
+    size, deadline = aim.stat().st_size, time.monotonic() + 2
+    while time.monotonic() < deadline and aim.exists() and aim.stat().st_size == size:
+        pass
 
 
 def intents(data_dir: Path) -> int:

@@ -75,6 +75,8 @@ def _repair_table(logs: Path) -> Repair:
         for block, part in vouched.items()
         if not any(own.covers(part) for own in parts)
     ]
+    for _, part in lost:
+        log.warning("part %s of %s was never stored: its insert was cut off", part.name, table.name)
     with files[-1].open("a", encoding="utf-8") as file:
         file.writelines(f"{DROP}\t{part.name}\t{block}\n" for block, part in lost)
     # Logs are rotated: parts older than the oldest line have lost theirs with time, not by a crash.
