@@ -35,3 +35,8 @@ def store(store_settings: Settings) -> Iterator[Store]:
     with open_store(store_settings, ingest_clients=2, query_clients=4) as opened:
         migrate_store(opened, store_settings)
         yield opened
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run browser tests last: Playwright's loop keeps the main thread's, which others need."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

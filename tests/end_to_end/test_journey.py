@@ -75,11 +75,14 @@ def test_its_trace_crosses_five_services_and_misses_no_span(shop: Running, check
 
 
 def test_its_log_lines_carry_the_trace_and_a_span_of_it(shop: Running, checkout: Sent) -> None:
-    trace = shop.get(f"/traces/{checkout.trace_id}")
+    def read() -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+        trace = shop.get(f"/traces/{checkout.trace_id}")
+        logs = shop.get("/logs", trace_id=checkout.trace_id, limit=1000)["items"]
+        return (trace, logs) if len(logs) == trace["log_count"] >= 5 else None
 
-    logs = shop.get("/logs", trace_id=checkout.trace_id, limit=1000)["items"]
+    # Lines are still coming in; the two answers agree as soon as none comes between them.
+    trace, logs = shop.wait(read, "as many lines as the trace counts")
 
-    assert len(logs) == trace["log_count"] > 0
     assert {log["trace_id"] for log in logs} == {checkout.trace_id}
     assert {log["span_id"] for log in logs} <= {span["span_id"] for span in trace["spans"]}
     assert len({log["service"] for log in logs}) >= 5

@@ -169,14 +169,15 @@ def _ended() -> list[tuple[int, int]]:
 
 def _fork(name: str, program: Callable[[], None]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child is ready for it
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(name, program)
+        _become(name, program, parent)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     return pid
 
 
-def _become(name: str, program: Callable[[], None]) -> NoReturn:
+def _become(name: str, program: Callable[[], None], parent: int) -> NoReturn:
     """Be a child: run the program and end without returning into the parent's code."""
     code = 1
     try:
@@ -187,6 +188,8 @@ def _become(name: str, program: Callable[[], None]) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the line above: no signal will come
+            sys.exit(1)
         libc.prctl(PR_SET_NAME, name.encode())  # what `ps` and `top` show
         program()
         code = 0
