@@ -204,6 +204,17 @@ def test_the_help_of_every_command_shows_an_example() -> None:
         assert f"sightline {name}" in done.stdout, name
 
 
+def test_the_help_of_up_shows_what_is_used_when_nothing_is_said() -> None:
+    shown = run("up", "--help").stdout
+    for default in ("sightline-data", "127.0.0.1", "8420", "2"):
+        assert f"[default: {default}]" in shown
+
+
+def test_what_it_says_to_try_is_sent_to_its_own_port(running: Running) -> None:
+    port = running.otlp_http.rpartition(":")[2]
+    assert f"sightline send --endpoint http://localhost:{port}\n" in running.stdout
+
+
 def test_sigterm_stores_what_was_acknowledged_or_keeps_it_for_the_next_start(
     tmp_path: Path,
 ) -> None:

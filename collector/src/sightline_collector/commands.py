@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,18 +15,12 @@ from sightline_collector.collector import Collector
 from sightline_collector.sample import sample
 from sightline_collector.sample import send as send_request
 from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.output import Output
 from sightline_core.settings import load_settings
 from sightline_core.wire.schema import count
 
 if TYPE_CHECKING:
     from sightline_core.settings import Settings
-
-
-class Output(StrEnum):
-    """How a command prints its result."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:

@@ -6,52 +6,52 @@ import asyncio
 import json
 import logging
 import signal
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from sightline_core.output import Output
 from sightline_core.settings import ENV_PREFIX, Settings, load_settings
 from sightline_standalone.standalone import Standalone
 
 if TYPE_CHECKING:
     from sightline_standalone.standalone import Addresses
 
-
-class Output(StrEnum):
-    """How a command prints its result."""
-
-    TABLE = "table"
-    JSON = "json"
+OTLP_HTTP_PORT: Final = 4318
+"""Where `sightline send` sends when it is not told where."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    app.command(epilog="Example: sightline up --demo --data-dir /tmp/sightline --port 8421")(up)
+    app.command(epilog="Example: sightline up --demo --data-dir /var/lib/sightline --port 8080")(up)
     app.command(epilog="Example: sightline settings --output json")(settings)
 
 
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Also run the demo shop.")] = False,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where data is kept. [default: sightline-data]")
+        Path | None, typer.Option(help="Where data is kept. \\[default: sightline-data]")
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to bind. [default: 127.0.0.1]")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to bind. \\[default: 127.0.0.1]")
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port of web UI and query API. [default: 8420]")
+        int | None, typer.Option(help="Port of web UI and query API. \\[default: 8420]")
     ] = None,
     demo_rate: Annotated[
-        float | None, typer.Option(help="Demo requests a second. [default: 2]")
+        float | None, typer.Option(help="Demo requests a second. \\[default: 2]")
     ] = None,
 ) -> None:
     """Run everything in one process: OTLP in, one durable log, ClickHouse's engine, API and web UI.
 
-    Every option has a setting of the same name, `SIGHTLINE_DATA_DIR` for `--data-dir`; see
-    `sightline settings` for the others, the OTLP ports among them.
+    An option wins over its setting: SIGHTLINE_DATA_DIR, SIGHTLINE_HOST,
+    SIGHTLINE_API_PORT (for --port), SIGHTLINE_DEMO_RATE; --demo has no setting.
+    `sightline settings` lists all of them, the OTLP ports too.
     """
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -93,7 +93,9 @@ def _welcome(addresses: Addresses, settings: Settings) -> None:
         rate = f"{settings.demo_rate:g} request{'s' if settings.demo_rate != 1 else ''} a second"
         lines.append(f"  Demo shop  {addresses.demo}, {rate}")
     else:
-        lines.append("  Try it     sightline send")
+        usual = urlsplit(addresses.otlp_http).port == OTLP_HTTP_PORT
+        endpoint = "" if usual else f" --endpoint {addresses.otlp_http}"
+        lines.append(f"  Try it     sightline send{endpoint}")
     typer.echo("\n".join([*lines, "", "  Ctrl+C stops it.", ""]))
 
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from sightline_core.output import Output
 from sightline_core.settings import load_settings
 from sightline_core.store.client import open_store
 from sightline_pipeline.schema import migrate_store
-
-
-class Output(StrEnum):
-    """How a command prints its result."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:

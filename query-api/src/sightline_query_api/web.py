@@ -51,7 +51,7 @@ class _SinglePage(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         # Any path but a file's is a page of the app; its last part may be the name of a service,
         # dots and all.
-        if not _names_file(path) and not is_api(scope["path"]):
+        if not _names_file(path) and not is_for_programs(scope["path"]):
             path = "index.html"
         response = await super().get_response(path, scope)
         hashed = path.startswith("assets/")
@@ -65,7 +65,7 @@ def _names_file(path: str) -> bool:
 
 
 async def _not_built(scope: Scope, receive: Receive, send: Send) -> None:
-    if is_api(scope["path"]):
+    if is_for_programs(scope["path"]):
         raise HTTPException(404)
     if scope["method"] not in ("GET", "HEAD"):
         raise HTTPException(405, headers={"Allow": "GET"})
@@ -73,9 +73,12 @@ async def _not_built(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-def is_api(path: str) -> bool:
-    """Whether the path belongs to the API, so that the web app must not answer it."""
-    return path == "/api" or path.startswith("/api/")
+def is_for_programs(path: str) -> bool:
+    """Whether only programs ask for the path, so that the web app must not answer it.
+
+    Scrapers try /metrics on every port; a page with status 200 would look like broken metrics.
+    """
+    return path in {"/api", "/metrics"} or path.startswith("/api/")
 
 
 class SecurityHeaders:
