@@ -133,14 +133,14 @@ async def test_a_topic_that_no_group_read_keeps_everything(tmp_path: Path) -> No
     await bus.close()
 
 
-async def test_dead_letters_are_bound_by_age_alone(tmp_path: Path) -> None:
+async def test_dead_letters_are_bound_by_an_age_of_their_own(tmp_path: Path) -> None:
     letters = TopicPartition("spans.dlq", 0)
-    bus = EmbeddedBus(tmp_path, retention_bytes=MB, retention_seconds=LONG)
+    bus = EmbeddedBus(tmp_path, retention_bytes=MB, retention_seconds=0.001)
     await fill(bus, letters.topic, 5, MB)
     await retention_ran(bus)
     assert bus.bounds(letters) == (0, 5)
     await bus.close()
-    bus = EmbeddedBus(tmp_path, retention_seconds=0.001)
+    bus = EmbeddedBus(tmp_path, retention_seconds=LONG, dlq_retention_seconds=0.001)
     await until(lambda: bus.bounds(letters) == (5, 5))
     await bus.close()
 

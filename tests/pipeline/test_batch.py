@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline_core.bus.protocol import Committed, Record, TopicPartition
-from sightline_pipeline.backlog import Backlog
+from sightline_core.wire.names import HEADER_RECORDS
+from sightline_pipeline.backlog import MESSAGE_WEIGHT, RECORD_WEIGHT, Backlog, weight
 from sightline_pipeline.batch import AcceptWindow, Batch, range_in_doubt
 
 WINDOW = AcceptWindow(past_seconds=60, future_seconds=60)
@@ -86,7 +87,7 @@ def test_the_body_is_length_delimited_messages_in_order() -> None:
 
 
 @given(
-    max_bytes=st.integers(1, 50),
+    max_bytes=st.integers(1, 5 * MESSAGE_WEIGHT),
     steps=st.lists(st.one_of(st.just("take"), st.lists(st.integers(0, 60), max_size=6))),
 )
 def test_a_backlog_loses_nothing_keeps_order_and_bounds_batches(
@@ -102,11 +103,11 @@ def test_a_backlog_loses_nothing_keeps_order_and_bounds_batches(
             backlog.add(records, float(now))
         elif len(taken) < len(added):
             cut = backlog.take()
-            assert len(cut.records) == 1 or cut.size <= max_bytes
+            assert len(cut.records) == 1 or sum(map(weight, cut.records)) <= max_bytes
             taken += cut.records
         assert taken == added[: len(taken)]
         held = added[len(taken) :]
-        assert backlog.size == sum(len(one.value) for one in held)
+        assert backlog.size == sum(map(weight, held))
         assert backlog.full == (backlog.size >= max_bytes)
         assert (backlog.seconds_until_due(now) is None) == (not held)
     while len(taken) < len(added):
@@ -116,7 +117,7 @@ def test_a_backlog_loses_nothing_keeps_order_and_bounds_batches(
 
 
 def test_a_batch_is_due_when_it_is_full_or_its_oldest_record_has_waited() -> None:
-    backlog = Backlog(max_bytes=10, max_seconds=2.0)
+    backlog = Backlog(max_bytes=3 * MESSAGE_WEIGHT, max_seconds=2.0)
     backlog.add([record(1, b"x" * 4)], now=100.0)
     backlog.add([record(2, b"x" * 4)], now=101.5)
     assert backlog.seconds_until_due(101.5) == pytest.approx(0.5)
@@ -127,8 +128,23 @@ def test_a_batch_is_due_when_it_is_full_or_its_oldest_record_has_waited() -> Non
 
 
 def test_records_left_behind_keep_the_time_they_came_at() -> None:
-    backlog = Backlog(max_bytes=4, max_seconds=2.0)
+    backlog = Backlog(max_bytes=MESSAGE_WEIGHT + 4, max_seconds=2.0)
     backlog.add([record(1, b"xxxx")], now=100.0)
     backlog.add([record(2, b"x")], now=101.0)
     assert backlog.take().last == 1
     assert backlog.seconds_until_due(101.0) == pytest.approx(2.0)
+
+
+def test_messages_of_many_tiny_records_weigh_what_their_records_cost() -> None:
+    flood = Record("otlp_spans", 0, 1, 0, b"\x12\x00" * 50_000, None, ((HEADER_RECORDS, b"50000"),))
+    assert weight(flood) == 50_000 * RECORD_WEIGHT + MESSAGE_WEIGHT
+    backlog = Backlog(max_bytes=20 << 20, max_seconds=1.0)
+    backlog.add([flood, flood], now=0.0)
+    assert backlog.full
+    assert len(backlog.take().records) == 1
+
+
+@pytest.mark.parametrize("declared", [b"", b"-1", b"many", b"9" * 400, "٣".encode()])
+def test_a_false_number_of_records_weighs_nothing(declared: bytes) -> None:
+    odd = Record("otlp_spans", 0, 1, 0, b"x" * 10, None, ((HEADER_RECORDS, declared),))
+    assert weight(odd) == 10 + MESSAGE_WEIGHT

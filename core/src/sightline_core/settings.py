@@ -18,7 +18,7 @@ from pydantic_settings import (
 from sightline_core.errors import ConfigError
 
 ENV_PREFIX = "SIGHTLINE_"
-OTHER_VARIABLES = frozenset({"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM", "SIGHTLINE_CACHE_DIR"})
+OTHER_VARIABLES = frozenset({"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM"})
 """Variables with our prefix that are not settings."""
 
 
@@ -43,8 +43,6 @@ class Settings(BaseSettings):
     """OTLP over gRPC. 0 takes any free port."""
     otlp_http_port: int = Field(4318, ge=0, le=65535)
     """OTLP over HTTP. 0 takes any free port."""
-    health_port: int = Field(0, ge=0, le=65535)
-    """`/healthz`, `/readyz` and `/metrics` of a component that runs alone."""
 
     tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     """Tenant that unauthenticated data belongs to."""
@@ -62,6 +60,8 @@ class Settings(BaseSettings):
     """Processed messages beyond this size are removed from the embedded bus, oldest first."""
     bus_retention_seconds: float = Field(24 * 3600, gt=0)
     """Processed messages older than this are removed from the embedded bus."""
+    dead_letter_retention_seconds: float = Field(30 * 86400, gt=0)
+    """Dead letters older than this are removed from the embedded bus."""
     bus_max_bytes: int = Field(16 << 30, ge=1 << 20)
     """Size of the embedded bus at which new data is refused with back-pressure, never dropped."""
 

@@ -56,11 +56,13 @@ class Progress:
     Attributes:
         watermark: unix nanoseconds; whatever the bus took before it is stored. None: unknown.
         now: when this was asked, unix nanoseconds.
+        dead_letters: messages that could not be decoded, of any time.
     """
 
     watermark: int | None
     now: int
     in_flight_messages: int
+    dead_letters: int = 0
 
     @property
     def lag_seconds(self) -> float:
@@ -103,11 +105,17 @@ class ProgressReader:
             return known
         try:
             lags = await self._bus.lag(PIPELINE_GROUP, signal.topic)
+            dead = await self._bus.lag(PIPELINE_GROUP, signal.dlq_topic)
         except BusError:
             return Progress(None, now, 0)
         pending = [lag.oldest_pending_ms for lag in lags if lag.oldest_pending_ms is not None]
         watermark = min([now, *(ms * 1_000_000 for ms in pending)])
-        progress = Progress(watermark, now, sum(lag.messages for lag in lags))
+        progress = Progress(
+            watermark,
+            now,
+            in_flight_messages=sum(lag.messages for lag in lags),
+            dead_letters=sum(lag.messages for lag in dead),
+        )
         self._known[signal] = progress
         return progress
 
@@ -121,6 +129,7 @@ def combined(parts: Iterable[Progress]) -> Progress:
         watermark=min(known) if len(known) == len(watermarks) else None,
         now=min(part.now for part in parts),
         in_flight_messages=sum(part.in_flight_messages for part in parts),
+        dead_letters=sum(part.dead_letters for part in parts),
     )
 
 
@@ -153,6 +162,8 @@ def assess(
             f"{messages} message{'s' * (messages != 1)} not in the store yet; "
             f"the oldest waits since {rfc3339(progress.watermark)}",
         )
+    if dead := progress.dead_letters:
+        found.add(None, f"messages that could not be decoded, see /api/v1/ledger: {dead}")
     if lacks.truncated:
         found.add("truncated", lacks.truncated)
     if lacks.orphans:

@@ -43,8 +43,9 @@ class EmbeddedBus:
     Retention removes only messages that every group which ever read their topic has committed
     past: those older than `retention_seconds`, and, oldest first, those that make the bus as a
     whole hold more than `retention_bytes` (or half of `max_bytes`, if that is less). A topic that
-    no group ever read keeps everything. Topics named `*.dlq` are bound by age alone, and groups do
-    not hold them back. Room is reused; the file does not shrink.
+    no group ever read keeps everything. Topics named `*.dlq` are bound by age alone, by
+    `dlq_retention_seconds`, and groups do not hold them back. Room is reused; the file does not
+    shrink.
 
     With `max_bytes` held, or no room on the disk, `send` raises `BusFull`; reading and committing
     go on, and so do sends once retention has made room. 128 MiB of the disk stay free for that.
@@ -52,13 +53,14 @@ class EmbeddedBus:
     Memory: at most 32 MiB (or two messages) wait to be written, further senders wait in `send`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - limits, each with a default
         self,
         directory: Path,
         *,
         max_message_bytes: int = 8 << 20,
         retention_bytes: int = 2 << 30,
         retention_seconds: float = 24 * 3600,
+        dlq_retention_seconds: float = 30 * 86400,
         max_bytes: int = 16 << 30,
         max_poll_seconds: float = 300,
     ) -> None:
@@ -87,6 +89,7 @@ class EmbeddedBus:
             self._file,
             max_bytes=min(retention_bytes, max_bytes // 2),
             max_seconds=retention_seconds,
+            dlq_max_seconds=dlq_retention_seconds,
         )
         self._writer = Writer(self._file, retention, max_bytes, self._settled)
         self._closing: asyncio.Task[None] | None = None
@@ -99,6 +102,7 @@ class EmbeddedBus:
             max_message_bytes=settings.bus_max_message_bytes,
             retention_bytes=settings.bus_retention_bytes,
             retention_seconds=settings.bus_retention_seconds,
+            dlq_retention_seconds=settings.dead_letter_retention_seconds,
             max_bytes=settings.bus_max_bytes,
         )
 

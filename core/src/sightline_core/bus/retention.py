@@ -20,16 +20,19 @@ class Retention:
 
     A batch may go when every group that ever subscribed to its topic has committed past its last
     message. A topic without any group keeps everything: nobody has processed it. Dead letter topics
-    (`*.dlq`) are kept for people, not for groups: there, age alone decides.
+    (`*.dlq`) are kept for people, not for groups: there, age alone decides, by a limit of its own.
 
-    Of what may go, what is older than `max_seconds` goes; and while the bus as a whole holds more
+    Of what may go, what is older than its limit goes; and while the bus as a whole holds more
     than `max_bytes`, the oldest goes first.
     """
 
-    def __init__(self, file: LogFile, *, max_bytes: int, max_seconds: float) -> None:
+    def __init__(
+        self, file: LogFile, *, max_bytes: int, max_seconds: float, dlq_max_seconds: float
+    ) -> None:
         self._file = file
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
+        self._dlq_max_seconds = dlq_max_seconds
 
     def remove_some(self) -> bool:
         """Remove up to one chunk per partition; say whether anything was removed.
@@ -37,13 +40,17 @@ class Retention:
         Raises:
             sqlite3.Error: nothing was removed from the partition at hand.
         """
-        cutoff_ms = int((time.time() - self._max_seconds) * 1000)
         logs = [log for logs in self._file.topics.values() for log in logs if log.held_bytes]
-        aged = [self._remove_head(log, cutoff_ms, 0) for log in logs]
+        aged = [self._remove_head(log, self._cutoff_ms(log), 0) for log in logs]
         excess = self._file.held_bytes - self._max_bytes
         if excess <= 0:
             return any(aged)
         return self._remove_oldest(logs, excess) or any(aged)
+
+    def _cutoff_ms(self, log: PartitionLog) -> int:
+        dead_letters = log.name.topic.endswith(DLQ_SUFFIX)
+        seconds = self._dlq_max_seconds if dead_letters else self._max_seconds
+        return int((time.time() - seconds) * 1000)
 
     def _remove_oldest(self, logs: list[PartitionLog], excess: int) -> bool:
         heads = [(row[3], log.id, log) for log in logs if (row := self._head(log)) is not None]
