@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from tests.end_to_end.running import SIGHTLINE, Running, environment
 
@@ -297,3 +299,65 @@ def test_commands_that_need_the_data_say_who_has_it(running: Running) -> None:
     for command in ("migrate", "api"):
         line = complaint(run(command, settings=settings))
         assert f"process {running.process.pid} is using it" in line
+
+
+def test_the_api_alone_names_a_port_in_use(tmp_path: Path) -> None:
+    with taken_port() as port:
+        line = complaint(run("api", "--data-dir", str(tmp_path), "--port", port))
+
+    assert f"cannot listen on 127.0.0.1:{port}" in line
+    assert "--port" in line
+
+
+def test_the_api_alone_refuses_data_without_tables(tmp_path: Path) -> None:
+    line = complaint(run("api", "--data-dir", str(tmp_path), "--port", "0"))
+
+    assert "run `sightline migrate`" in line
+
+
+def test_the_api_alone_says_which_port_it_has(tmp_path: Path) -> None:
+    settings = {"SIGHTLINE_DATA_DIR": str(tmp_path)}
+    assert run("migrate", settings=settings).returncode == 0
+    process = subprocess.Popen(
+        [str(SIGHTLINE), "api", "--port", "0"],
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1]
+        assert httpx.get(f"{address}/metrics").status_code == 404
+        assert httpx.get(f"{address}/api/v1/services").status_code == 200
+    finally:
+        process.terminate()
+        process.communicate(timeout=ENDS_SECONDS)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "part", ["sightline_standalone.standalone.keep_service_graph", "uvicorn.Server.main_loop"]
+)
+def test_a_part_that_ends_by_an_error_ends_everything_with_its_message(
+    part: str, tmp_path: Path
+) -> None:
+    program = f"""
+import asyncio
+import sightline_core.cli, sightline_standalone.standalone, uvicorn
+async def broken(_):
+    await asyncio.sleep(2)
+    raise RuntimeError("this part is broken")
+{part} = broken
+sightline_core.cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "up", "--data-dir", str(tmp_path), "--port", "0"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=ENDS_SECONDS,
+    )
+    assert "Open " in done.stdout
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("RuntimeError: this part is broken")

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import secrets
 import socket
 from typing import TYPE_CHECKING, Any, Final
-
-import uvicorn
 
 from sightline_collector import grpc_server
 from sightline_collector.http import application
 from sightline_collector.http_protocol import BoundedHttpProtocol
 from sightline_collector.intake import Intake
-from sightline_core.errors import ConfigError
+from sightline_core.serving import HttpServer, Port
 from sightline_core.wire.names import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sightline_collector.stats import Stats
     from sightline_core.bus.protocol import Bus
     from sightline_core.settings import Settings
@@ -47,8 +41,7 @@ class Collector:
         self._intake = Intake(bus, settings, origin=self.origin)
         self._ready = False
         self._grpc: Any = None
-        self._http: _HttpServer | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._http: HttpServer | None = None
 
     @property
     def ready(self) -> bool:
@@ -68,78 +61,51 @@ class Collector:
         """
         for signal in Signal:
             await self._bus.create_topic(signal.topic, partitions=self._settings.bus_partitions)
-        listener = self._listen_http()
+        listener = self._port("OTLP/HTTP", self._settings.otlp_http_port).bind()
+        self.http_port = listener.getsockname()[1]
         try:
             await self._start_grpc()
         except BaseException:
             listener.close()
             raise
-        config = uvicorn.Config(
+        self._http = HttpServer(
             application(self._intake, ready=lambda: self._ready),
+            listener,
+            stop_seconds=STOP_SECONDS,
             http=BoundedHttpProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
         )
-        self._http = _HttpServer(config)
-        self._serving = asyncio.create_task(self._http.serve([listener]), name="otlp-http")
+        await self._http.start()
         self._ready = True
 
     async def stop(self) -> None:
         """Take no more requests, finish those in flight, at most `STOP_SECONDS`. Safe to repeat."""
         self._ready = False
+        await asyncio.gather(self._stop_http(), self._stop_grpc())
+
+    async def _stop_http(self) -> None:
         if self._http is not None:
-            self._http.should_exit = True
+            await self._http.stop()
+            self._http = None
+
+    async def _stop_grpc(self) -> None:
         if self._grpc is not None:
             await self._grpc.stop(STOP_SECONDS)
             self._grpc = None
-        if self._serving is not None:
-            await self._serving
-            self._serving = None
-
-    def _listen_http(self) -> socket.socket:
-        listener = self._bind("OTLP/HTTP", self._settings.otlp_http_port)
-        self.http_port = listener.getsockname()[1]
-        return listener
 
     async def _start_grpc(self) -> None:
-        port = self._settings.otlp_grpc_port
+        port = self._port("OTLP/gRPC", self._settings.otlp_grpc_port)
         # gRPC opens its own socket and says little when it cannot; ask the system first.
-        self._bind("OTLP/gRPC", port).close()
-        host = self._settings.host
+        port.bind().close()
         server = grpc_server.server(self._intake)
+        host = f"[{port.host}]" if ":" in port.host else port.host
         try:
-            self.grpc_port = server.add_insecure_port(
-                f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            )
+            self.grpc_port = server.add_insecure_port(f"{host}:{port.number}")
         except RuntimeError as error:
-            raise _cannot_listen("OTLP/gRPC", host, port, str(error)) from error
+            raise port.refused(str(error)) from error
         await server.start()
         self._grpc = server
 
-    def _bind(self, protocol: str, port: int) -> socket.socket:
-        host = self._settings.host
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            return socket.create_server((host, port), family=family, backlog=2048)
-        except OSError as error:
-            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-            raise _cannot_listen(protocol, host, port, why) from error
-
-
-class _HttpServer(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process: it decides in which order its parts stop."""
-        yield
-
-
-def _cannot_listen(protocol: str, host: str, port: int, why: str) -> ConfigError:
-    setting = f"SIGHTLINE_{protocol.upper().replace('/', '_')}_PORT"
-    return ConfigError(
-        f"cannot listen on {host}:{port} for {protocol}: {why}; "
-        f"stop what uses it or set {setting} to another port (0 takes any)"
-    )
+    def _port(self, protocol: str, number: int) -> Port:
+        setting = f"SIGHTLINE_{protocol.upper().replace('/', '_')}_PORT"
+        way_out = f"stop what uses it or set {setting} to another port (0 takes any)"
+        return Port(self._settings.host, number, protocol, way_out)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import uvicorn
-
 from sightline_collector.collector import Collector
 from sightline_core.bus.embedded import EmbeddedBus
-from sightline_core.errors import ConfigError
+from sightline_core.serving import HttpServer, api_port
 from sightline_core.store.client import open_store
 from sightline_demo.supervisor import Demo
 from sightline_pipeline.schema import migrate_store
@@ -22,10 +19,7 @@ from sightline_pipeline.service_graph import keep_service_graph
 from sightline_query_api.app import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
     from types import TracebackType
-
-    from starlette.types import ASGIApp
 
     from sightline_core.settings import Settings
 
@@ -85,15 +79,19 @@ class Standalone:
         await self._stack.aclose()
 
     async def failed(self) -> None:
-        """Wait; returns only by raising the error of a part that ended by itself."""
-        await asyncio.gather(*self._parts)
+        """Raise the error of the first part that ends by one; return when all were stopped."""
+        # Not gather: who gives up waiting must not cancel the parts.
+        ended, _ = await asyncio.wait(self._parts, return_when=asyncio.FIRST_EXCEPTION)
+        for part in ended:
+            if not part.cancelled():
+                part.result()
 
     def _not_ready(self) -> list[str]:
         return [] if self._ready else ["starting or stopping"]
 
     async def _start(self) -> None:
         settings, stack = self._settings, self._stack
-        listener = _listen(settings)
+        listener = api_port(settings).bind()
         stack.callback(listener.close)
         store = await asyncio.to_thread(open_store, settings, ingest_clients=INGEST_CLIENTS)
         stack.callback(store.close)
@@ -104,11 +102,18 @@ class Standalone:
         pipeline = Pipeline(bus, store, settings)
         await pipeline.start()
         stack.push_async_callback(pipeline.stop)
-        self._parts = [asyncio.create_task(pipeline.wait())]
-        await stack.enter_async_context(_background(keep_service_graph(store)))
+        service_graph = asyncio.create_task(keep_service_graph(store))
+        stack.push_async_callback(_cancel, service_graph)
 
         app = create_app(store, bus, settings, ready=self._not_ready)
-        await stack.enter_async_context(_serving(app, listener))
+        server = HttpServer(app, listener, stop_seconds=STOP_SECONDS)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        self._parts = [
+            asyncio.create_task(pipeline.wait()),
+            service_graph,
+            asyncio.create_task(server.wait()),
+        ]
         collector = Collector(bus, settings)
         await collector.start()
         stack.push_async_callback(collector.stop)
@@ -128,62 +133,9 @@ class Standalone:
         return await asyncio.to_thread(demo.start, otlp_http, self._settings.demo_rate)
 
 
-def _listen(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.api_port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.api_port}: {error.strerror}; "
-            "choose another port with --port or SIGHTLINE_API_PORT"
-        ) from error
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the program around it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Install nothing."""
-        yield
-
-
-@contextlib.asynccontextmanager
-async def _serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve([listener]))
-    while not server.started:
-        await asyncio.wait({task}, timeout=0.01)
-        if task.done():
-            task.result()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
-
-
-@contextlib.asynccontextmanager
-async def _background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _reachable(host: str) -> str:

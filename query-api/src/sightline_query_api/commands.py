@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+import signal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-import uvicorn
 
 from sightline_core.bus.embedded import EmbeddedBus
-from sightline_core.errors import StoreLocked
+from sightline_core.errors import MigrationError, StoreLocked
+from sightline_core.serving import HttpServer, api_port
 from sightline_core.settings import load_settings
 from sightline_core.store.client import open_store
+from sightline_core.store.migrations import applied_migrations
 from sightline_query_api.app import create_app
 
 if TYPE_CHECKING:
     from sightline_core.settings import Settings
+    from sightline_core.store.client import Store
+
+NEWEST_MIGRATION: Final = 9
+"""The one that the queries need; the pipeline has the files."""
+STOP_SECONDS: Final = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -37,22 +44,46 @@ def api(
 
 
 async def _serve(settings: Settings) -> None:
+    with api_port(settings).bind() as listener, _open_store(settings) as store:
+        _check_schema(store, settings)
+        bus = EmbeddedBus.from_settings(settings)
+        try:
+            server = HttpServer(
+                create_app(store, bus, settings), listener, stop_seconds=STOP_SECONDS
+            )
+            await server.start()
+            port = listener.getsockname()[1]
+            typer.echo(f"API and web app: http://{settings.host}:{port}")
+            await _until_told(server)
+        finally:
+            await bus.close()
+
+
+async def _until_told(server: HttpServer) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    stopping = asyncio.create_task(told.wait())
+    failed = asyncio.create_task(server.wait())
+    await asyncio.wait({stopping, failed}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await server.stop()
+    await failed
+
+
+def _open_store(settings: Settings) -> Store:
     try:
-        store = open_store(settings)
+        return open_store(settings)
     except StoreLocked as error:
         raise StoreLocked(
             f"{error}. If that is `sightline up`, the API is part of it: see its port"
         ) from error
-    with store:
-        bus = EmbeddedBus.from_settings(settings)
-        try:
-            config = uvicorn.Config(
-                create_app(store, bus, settings),
-                host=settings.host,
-                port=settings.api_port,
-                log_level="warning",
-            )
-            typer.echo(f"API and web app: http://{settings.host}:{settings.api_port}")
-            await uvicorn.Server(config).serve()
-        finally:
-            await bus.close()
+
+
+def _check_schema(store: Store, settings: Settings) -> None:
+    applied = applied_migrations(store)
+    if NEWEST_MIGRATION not in applied:
+        newest = f"only migrations up to {max(applied)}" if applied else "no tables yet"
+        raise MigrationError(
+            f"cannot serve {settings.data_dir}: its store has {newest}; run `sightline migrate`"
+        )
