@@ -12,7 +12,7 @@ from sightline_core.wire import split
 from sightline_core.wire.names import Signal
 from sightline_core.wire.otlp import REPAIRED, accept
 from sightline_core.wire.schema import response, schema
-from sightline_core.wire.split import MalformedTelemetry, TooManyRecords
+from sightline_core.wire.split import MAX_RECORDS, MalformedTelemetry, Splitter, TooManyRecords
 
 ROOMY = 1 << 20
 KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
@@ -121,6 +121,65 @@ def test_splitting_keeps_every_record_in_order_and_stays_under_the_limit(
     if limit >= 1200:  # roomier than any of these records with what surrounds it
         assert accepted.rejected == 0
     assert bool(accepted.message) == bool(accepted.rejected)
+
+
+@pytest.mark.parametrize("signal", Signal)
+@given(shape=SHAPES, limit=st.sampled_from([1200, ROOMY]), most=st.integers(1, 8))
+def test_splitting_by_records_keeps_every_record_in_order(
+    signal: Signal, shape: list[list[list[int]]], limit: int, most: int
+) -> None:
+    request = build(signal, shape)
+    body = request.SerializeToString()
+    splitter = Splitter(signal, limit, records=most)
+    parts = list(splitter.split(body))
+    found = [flatten(signal, schema(signal).request.FromString(part)) for part in parts]
+    assert all(len(records) <= most for records in found)
+    assert all(len(part) <= limit for part in parts)
+    sent = flatten(signal, request)
+    assert [record for records in found for record in records] == sent
+    assert splitter.rejected == 0
+    if len(sent) <= most and len(body) <= limit:
+        assert parts == [body]
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_a_flood_of_empty_records_becomes_messages_of_bounded_record_counts(signal: Signal) -> None:
+    flood = b"\x12\x00" * 400_000
+    if signal is Signal.METRICS:
+        flood = _field(2, _field(5, b"\x0a\x00" * 400_000))
+    accepted = accept(signal, _field(1, _field(2, flood)), limit=8 << 20)
+    assert [payload.records for payload in accepted.payloads] == [MAX_RECORDS] * 8
+    assert (accepted.records, accepted.rejected, accepted.message) == (400_000, 0, "")
+
+
+@pytest.mark.parametrize(("extra", "messages"), [(0, 1), (1, 2)])
+def test_one_record_over_the_limit_makes_two_messages(extra: int, messages: int) -> None:
+    body = _field(1, _field(2, b"\x12\x00" * (MAX_RECORDS + extra)))
+    accepted = accept(Signal.LOGS, body, limit=ROOMY)
+    assert len(accepted.payloads) == messages
+    assert accepted.records == MAX_RECORDS + extra
+    assert (accepted.payloads[0].data is body) is (messages == 1)
+
+
+def test_a_large_resource_does_not_cost_records_that_are_only_many() -> None:
+    resource = _field(1, _field(1, _field(1, b"k") + _field(2, _field(1, b"x" * 700_000))))
+    body = _field(1, resource + _field(2, b"\x12\x00" * 120_000))
+    accepted = accept(Signal.TRACES, body, limit=ROOMY)
+    assert [payload.records for payload in accepted.payloads] == [50_000, 50_000, 20_000]
+    assert accepted.rejected == 0
+
+
+def test_a_second_kind_of_data_in_one_metric_does_not_hide_a_flood() -> None:
+    hidden = _field(5, b"\x0a\x00") + _field(7, b"\x0a\x00" * 120_000)
+    accepted = accept(Signal.METRICS, _field(1, _field(2, _field(2, hidden))), limit=ROOMY)
+    assert [payload.records for payload in accepted.payloads] == [50_000, 50_000, 20_000]
+
+
+def test_a_flood_with_invalid_utf8_is_repaired_and_cut() -> None:
+    body = _field(1, _field(2, b"\x12\x00" * 120_000 + _field(3, b"\xff")))
+    accepted = accept(Signal.TRACES, body, limit=ROOMY)
+    assert [payload.records for payload in accepted.payloads] == [50_000, 50_000, 20_000]
+    assert accepted.message == REPAIRED
 
 
 @pytest.mark.parametrize("signal", Signal)

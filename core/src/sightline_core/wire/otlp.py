@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from sightline_core.wire.otlp_json import to_protobuf
 from sightline_core.wire.repair import repair
 from sightline_core.wire.schema import count, schema
-from sightline_core.wire.split import Splitter
+from sightline_core.wire.split import MAX_RECORDS, Splitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Accepted:
 
     Attributes:
         payloads: what to send on; none for a request without records. A request that is valid and
-            not too large is here as the same bytes object.
+            within both limits is here as the same bytes object.
         rejected: records that are in no payload.
         message: what the sender should know; empty when all is well.
     """
@@ -49,12 +49,12 @@ class Accepted:
 
 
 def accept(signal: Signal, request: bytes, *, limit: int) -> Accepted:
-    """Validate `request` and cut it into payloads of at most `limit` bytes.
+    """Validate `request` and cut it into payloads of at most `limit` bytes and 50,000 records.
 
     Raises:
         MalformedTelemetry: not an OTLP request of that signal, or nested too deeply (upb reads
             100 levels).
-        TooManyRecords: larger than `limit`, with more entries than can be taken apart.
+        TooManyRecords: beyond these limits, with more entries than can be taken apart.
     """
     splitter = Splitter(signal, limit)
     parts = (request,) if len(request) <= limit else splitter.split(request)
@@ -64,7 +64,10 @@ def accept(signal: Signal, request: bytes, *, limit: int) -> Accepted:
         records = _count(signal, part)
         if records is None:
             message = REPAIRED
-            payloads.extend(_repaired(splitter, part))
+            # U+FFFD takes three bytes, so a part may outgrow the limit.
+            payloads.extend(_cut(splitter, repair(signal, part)))
+        elif records > MAX_RECORDS:
+            payloads.extend(_cut(splitter, part))
         elif records:
             payloads.append(Payload(part, records))
     if splitter.rejected:
@@ -95,9 +98,8 @@ def _count(signal: Signal, request: bytes) -> int | None:
         return None
 
 
-def _repaired(splitter: Splitter, part: bytes) -> Iterator[Payload]:
-    # U+FFFD takes three bytes, so a part may have outgrown the limit.
-    for piece in splitter.split(repair(splitter.signal, part)):
+def _cut(splitter: Splitter, request: bytes) -> Iterator[Payload]:
+    for piece in splitter.split(request):
         records = count(splitter.signal, schema(splitter.signal).request.FromString(piece))
         if records:
             yield Payload(piece, records)

@@ -7,14 +7,16 @@ scope, schema URL, fields we do not know) is repeated in front of every part.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf import message_factory
 from google.protobuf.message import DecodeError
 
 from sightline_core.errors import SightlineError
 from sightline_core.wire.envelope import varint
 from sightline_core.wire.names import Signal
-from sightline_core.wire.schema import shell
+from sightline_core.wire.schema import lenient_request, shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +25,12 @@ MAX_ENTRIES: Final = 1 << 22
 """Resources, scopes, metrics or records on one level of one request.
 
 A real record takes 16 bytes and more. Without a bound, 64 MiB of empty ones would cost gigabytes.
+"""
+MAX_RECORDS: Final = 50_000
+"""Records in one bus message.
+
+An empty record is two bytes, but costs who inserts it some 3.3 KB of memory: without a bound, one
+message of 8 MiB would take 13 GB. This many take 165 MB. Exporters send up to some thousands.
 """
 _SHARED_PART: Final = 4
 """What all parts must repeat may take 1/4 of the limit, so that parts cannot multiply a request."""
@@ -44,7 +52,7 @@ class TooManyRecords(SightlineError):  # noqa: N818
 
 @dataclass(slots=True)
 class Splitter:
-    """Splits requests of one signal into parts of at most `limit` bytes.
+    """Splits requests of one signal into parts of at most `limit` bytes and `records` records.
 
     Attributes:
         rejected: records met so far that are larger than the limit by themselves, or that come
@@ -53,6 +61,7 @@ class Splitter:
 
     signal: Signal
     limit: int
+    records: int = MAX_RECORDS
     rejected: int = field(default=0, init=False)
 
     def split(self, request: bytes) -> Iterator[bytes]:
@@ -66,27 +75,29 @@ class Splitter:
         return self._parts(request, levels, self.limit)
 
     def _parts(self, message: bytes, levels: Sequence[_Level], limit: int) -> Iterator[bytes]:
-        if len(message) <= limit:
+        if len(message) <= limit and _count(message, levels) <= self.records:
             yield message
             return
         if not levels:
             self.rejected += 1
             return
         number, rest, children = _open(levels[0], message)
-        if len(rest) > limit // _SHARED_PART:
+        if len(message) > limit and len(rest) > limit // _SHARED_PART:
             self.rejected += sum(_count(child, levels[1:]) for child in children)
             return
         room = limit - len(rest)
         group: list[bytes] = []
-        used = 0
+        used = held = 0
         for child in children:
             entry = _entry(number, child)
-            if group and used + len(entry) > room:
+            records = _count(child, levels[1:]) if len(entry) <= room else self.records + 1
+            if group and (used + len(entry) > room or held + records > self.records):
                 yield rest + b"".join(group)
-                group, used = [], 0
-            if len(entry) <= room:
+                group, used, held = [], 0, 0
+            if records <= self.records:
                 group.append(entry)
                 used += len(entry)
+                held += records
             else:
                 inner = room - (len(entry) - len(child))
                 for part in self._parts(child, levels[1:], inner):
@@ -97,28 +108,46 @@ class Splitter:
 
 def _open(level: _Level, message: bytes) -> tuple[int, bytes, Sequence[bytes]]:
     """Return the field number of the children, everything else in the message, the children."""
-    for number in level:
-        try:
-            parsed = shell(number).FromString(message)
-        except DecodeError as error:
-            raise MalformedTelemetry(f"cannot read the request: {error}") from error
-        children = parsed.children
-        if len(children) > MAX_ENTRIES:
-            raise TooManyRecords(
-                f"cannot split the request: {len(children)} entries on one level, "
-                f"the limit is {MAX_ENTRIES}"
-            )
-        if children:
-            taken = list(children)
-            parsed.ClearField("children")
-            return number, parsed.SerializeToString(), taken
-    return level[0], message, ()
+    number, parsed = _parse(level, message)
+    taken = list(parsed.children)
+    parsed.ClearField("children")
+    return number, parsed.SerializeToString(), taken
 
 
 def _count(message: bytes, levels: Sequence[_Level]) -> int:
+    """Return the number of records, without a step per record."""
     if not levels:
         return 1
-    return sum(_count(child, levels[1:]) for child in _open(levels[0], message)[2])
+    children = _parse(levels[0], message)[1].children
+    if len(levels) == 1:
+        return len(children)
+    return sum(_count(child, levels[1:]) for child in children)
+
+
+def _parse(level: _Level, message: bytes) -> tuple[int, Any]:
+    """Return the field number of the children and the message as a shell around them."""
+    try:
+        found = [(number, shell(number).FromString(message)) for number in level]
+        used = [(number, parsed) for number, parsed in found if parsed.children]
+        if len(used) > 1:  # only the last on the wire is valid, and only it is counted
+            return _parse(level, _metric().FromString(message).SerializeToString())
+    except DecodeError as error:
+        raise MalformedTelemetry(f"cannot read the request: {error}") from error
+    number, parsed = used[0] if used else found[0]
+    if len(parsed.children) > MAX_ENTRIES:
+        raise TooManyRecords(
+            f"cannot split the request: {len(parsed.children)} entries on one level, "
+            f"the limit is {MAX_ENTRIES}"
+        )
+    return number, parsed
+
+
+@cache
+def _metric() -> type[Any]:
+    pool = lenient_request(Signal.METRICS).DESCRIPTOR.file.pool
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("opentelemetry.proto.metrics.v1.Metric")
+    )
 
 
 def _entry(number: int, child: bytes) -> bytes:
