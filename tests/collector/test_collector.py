@@ -20,6 +20,8 @@ from sightline_collector.refusal import Refusal
 from sightline_core.errors import BusFull, BusUnavailable, ConfigError
 from sightline_core.settings import Settings, load_settings
 from sightline_core.wire.names import Signal
+from sightline_core.wire.schema import count, schema
+from sightline_core.wire.split import MAX_RECORDS, _entry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -154,6 +156,42 @@ async def test_a_client_that_goes_away_leaves_nothing_behind(
     assert stats.signals[Signal.TRACES].refused == {"disconnected": 1}
     assert stats.inflight_bytes == 0
     assert bus.sent == []
+
+
+@pytest.mark.parametrize("failure", [None, BusFull("full")])
+async def test_a_caller_that_is_cancelled_loses_no_number_and_no_count(
+    bus: FakeBus, settings: Settings, failure: Exception | None
+) -> None:
+    intake = Intake(bus, settings, origin="o")  # type: ignore[arg-type]
+    bus.open.clear()
+    caller = asyncio.create_task(intake.export(Signal.TRACES, SPAN))
+    await bus.arrived.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert intake.stats.inflight_bytes == len(SPAN)
+    bus.failures = [failure] if failure else []
+    bus.open.set()
+    await asyncio.wait(intake._sending, timeout=10)
+    assert intake.stats.inflight_bytes == 0
+    written = 0 if failure else 1
+    assert intake.stats.signals[Signal.TRACES].messages == len(bus.sent) == written
+    await intake.export(Signal.TRACES, SPAN)
+    seqs = [int(record.header("sightline-seq") or 0) for record in bus.sent]
+    assert seqs == list(range(1, written + 2))
+
+
+async def test_a_flood_of_empty_spans_is_many_messages_each_with_its_count(
+    bus: FakeBus, settings: Settings
+) -> None:
+    intake = Intake(bus, settings, origin="o")  # type: ignore[arg-type]
+    await intake.export(Signal.TRACES, _entry(1, _entry(2, b"\x12\x00" * 400_001)))
+    request = schema(Signal.TRACES).request
+    held = [count(Signal.TRACES, request.FromString(record.value)) for record in bus.sent]
+    assert held == [int(record.header("sightline-records") or 0) for record in bus.sent]
+    assert len(held) >= 8
+    assert max(held) <= MAX_RECORDS
+    assert sum(held) == 400_001 == intake.stats.signals[Signal.TRACES].records
 
 
 @given(st.lists(st.sampled_from(["ok", "full", "away"]), max_size=30))

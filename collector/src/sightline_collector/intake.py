@@ -54,6 +54,7 @@ class Intake:
         self._origin = origin
         self._clock = clock
         self._large = asyncio.Lock()
+        self._sending: set[asyncio.Task[None]] = set()
         self._sequences = {signal: _Sequence() for signal in Signal}
 
     def hold(self, size: int) -> None:
@@ -112,6 +113,28 @@ class Intake:
                 raise result
 
     async def _send_one(self, signal: Signal, payload: Payload) -> None:
+        """Send to the end even if the caller goes away: its number and counts must come out right.
+
+        The bytes stay accounted for until then, so that clients that go away cannot pile them up.
+        """
+        task = asyncio.create_task(self._write(signal, payload))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                size = len(payload.data)
+                self.stats.inflight_bytes += size
+                task.add_done_callback(lambda done: self._abandoned(done, size))
+            raise
+
+    def _abandoned(self, task: asyncio.Task[None], size: int) -> None:
+        self.release(size)
+        if not task.cancelled():
+            task.exception()  # nobody is left to be told; marks it as seen
+
+    async def _write(self, signal: Signal, payload: Payload) -> None:
         sequence = self._sequences[signal]
         seq = sequence.take()
         stamped = headers(
