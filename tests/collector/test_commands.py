@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from sightline_collector.intake import HEADER_ROOM
 from sightline_core.wire.names import Signal
 from sightline_core.wire.schema import schema
 
@@ -54,6 +57,27 @@ async def test_send_prints_the_trace_id_of_what_arrived(collector: Collector, bu
     code, out, _ = await run("send", "--endpoint", endpoint)
     assert code == 0
     assert out.startswith("trace ")
+
+
+class TestRejection:
+    @pytest.fixture
+    def bus(self, bus: FakeBus) -> FakeBus:
+        bus.max_message_bytes = HEADER_ROOM + 70
+        return bus
+
+    @pytest.mark.parametrize("output", ["json", "table"])
+    async def test_send_fails_and_says_what_was_rejected(
+        self, collector: Collector, output: str
+    ) -> None:
+        endpoint = f"http://127.0.0.1:{collector.http_port}"
+        code, out, _ = await run("send", "--endpoint", endpoint, "--output", output)
+        assert code == 1
+        if output == "json":
+            result = json.loads(out)
+            assert result["rejected"] == {"traces": 3, "logs": 2, "metrics": 1}
+            assert "3 spans larger than 70 bytes were rejected" in result["notes"]["traces"]
+        else:
+            assert "rejected" in out
 
 
 async def test_send_to_nobody_is_one_line_and_an_exit_code() -> None:

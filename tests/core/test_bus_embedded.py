@@ -53,8 +53,8 @@ async def test_another_process_locks_the_directory_until_it_is_killed(tmp_path: 
 
 
 async def test_settings_name_the_directory_and_the_limits(tmp_path: Path) -> None:
-    bus = EmbeddedBus.from_settings(load_settings(data_dir=tmp_path, bus_max_message_bytes=2048))
-    assert bus.max_message_bytes == 2048
+    bus = EmbeddedBus.from_settings(load_settings(data_dir=tmp_path, bus_max_message_bytes=65536))
+    assert bus.max_message_bytes == 65536
     assert (tmp_path / "bus" / "bus.sqlite").is_file()
     await bus.close()
 

@@ -50,26 +50,29 @@ def send(
     service: Annotated[str, typer.Option(help="service.name of the telemetry.")] = "sightline-test",
     output: Annotated[Output, typer.Option(help="How to print the result.")] = Output.TABLE,
 ) -> None:
-    """Send test telemetry: a small trace with its logs and a metric; print its trace id."""
+    """Send test telemetry: a small trace with its logs and a metric; print its trace id.
+
+    Exits with 1 when the endpoint rejected any of it.
+    """
     made = sample(service)
-    sent = {}
-    notes = {}
-    for kind, request in made.requests.items():
-        note = send_request(endpoint, kind, request)
-        sent[kind.value] = count(kind, request)
-        if note:
-            notes[kind.value] = note
-    result = {"trace_id": made.trace_id, "service": service, "endpoint": endpoint, "sent": sent}
-    if notes:
-        result["notes"] = notes
+    answers = {
+        kind.value: send_request(endpoint, kind, request) for kind, request in made.requests.items()
+    }
+    sent = {kind.value: count(kind, request) for kind, request in made.requests.items()}
+    rejected = {name: answer.rejected for name, answer in answers.items() if answer.rejected}
+    notes = {name: answer.message for name, answer in answers.items() if answer.message}
     if output is Output.JSON:
-        typer.echo(json.dumps(result))
-        return
-    typer.echo(f"trace {made.trace_id}")
-    table = Table("signal", "records", "note")
-    for name, records in sent.items():
-        table.add_row(name, str(records), notes.get(name, ""))
-    Console().print(table)
+        result = {"trace_id": made.trace_id, "service": service, "endpoint": endpoint, "sent": sent}
+        more = {"rejected": rejected, "notes": notes}
+        typer.echo(json.dumps(result | {name: said for name, said in more.items() if said}))
+    else:
+        typer.echo(f"trace {made.trace_id}")
+        table = Table("signal", "records", "rejected", "note")
+        for name, records in sent.items():
+            table.add_row(name, str(records), str(rejected.get(name, 0)), notes.get(name, ""))
+        Console().print(table)
+    if rejected:
+        raise typer.Exit(1)
 
 
 async def _serve(settings: Settings) -> None:

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2  # type: ignore[import-untyped]
@@ -52,6 +52,13 @@ class Sample:
     requests: Mapping[Signal, Any]
 
 
+class Answer(NamedTuple):
+    """What the server did not take, in records, and what it has to say (usually nothing)."""
+
+    rejected: int
+    message: str
+
+
 def sample(service: str, *, now_unix_nano: int | None = None) -> Sample:
     """Make telemetry of `service` with a fresh trace id."""
     now = time.time_ns() if now_unix_nano is None else now_unix_nano
@@ -68,8 +75,8 @@ def sample(service: str, *, now_unix_nano: int | None = None) -> Sample:
     )
 
 
-def send(endpoint: str, signal: Signal, request: Any) -> str:
-    """Export `request` over OTLP/HTTP; return what the server has to say (usually nothing).
+def send(endpoint: str, signal: Signal, request: Any) -> Answer:
+    """Export `request` over OTLP/HTTP; return the server's answer.
 
     Raises:
         ConfigError: `endpoint` is no http or https URL.
@@ -86,7 +93,9 @@ def send(endpoint: str, signal: Signal, request: Any) -> str:
     try:
         with urllib.request.urlopen(post, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
             body = answer.read(_MAX_RESPONSE_BYTES)
-            return str(schema(signal).response.FromString(body).partial_success.error_message)
+            said = schema(signal).response.FromString(body).partial_success
+            rejected = getattr(said, schema(signal).rejected_field)
+            return Answer(int(rejected), str(said.error_message))
     except urllib.error.HTTPError as error:
         with error:
             why = _status_message(error.read(_MAX_RESPONSE_BYTES)) or error.reason

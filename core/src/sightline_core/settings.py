@@ -54,7 +54,7 @@ class Settings(BaseSettings):
 
     bus_partitions: int = Field(2, ge=1, le=1024)
     """Partitions of each topic that Sightline creates."""
-    bus_max_message_bytes: int = Field(8 << 20, ge=1 << 10, le=512 << 20)
+    bus_max_message_bytes: int = Field(8 << 20, ge=64 << 10, le=512 << 20)
     """Largest message on the embedded bus; larger requests are split by records."""
     bus_retention_bytes: int = Field(2 << 30, ge=1 << 20)
     """Processed messages beyond this size are removed from the embedded bus, oldest first."""
