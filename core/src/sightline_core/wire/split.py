@@ -86,11 +86,13 @@ class Splitter:
             self.rejected += sum(_count(child, levels[1:]) for child in children)
             return
         room = limit - len(rest)
+        tag = varint(number << 3 | 2)
+        below = levels[1:]
         group: list[bytes] = []
         used = held = 0
         for child in children:
-            entry = _entry(number, child)
-            records = _count(child, levels[1:]) if len(entry) <= room else self.records + 1
+            entry = tag + varint(len(child)) + child
+            records = _count(child, below) if len(entry) <= room else self.records + 1
             if group and (used + len(entry) > room or held + records > self.records):
                 yield rest + b"".join(group)
                 group, used, held = [], 0, 0
@@ -100,7 +102,7 @@ class Splitter:
                 held += records
             else:
                 inner = room - (len(entry) - len(child))
-                for part in self._parts(child, levels[1:], inner):
+                for part in self._parts(child, below, inner):
                     yield rest + _entry(number, part)
         if group:
             yield rest + b"".join(group)
