@@ -41,6 +41,8 @@ ENGINE_SETTINGS = {
     "output_format_json_escape_forward_slashes": 0,
 }
 WAIT_SECONDS = 10
+# Inserts run side by side, one a client: threads of their own would only get in each other's way.
+INGEST_SETTINGS = {"max_threads": 1}
 QUERY_SETTINGS = {"readonly": 2, "max_execution_time": 30, "max_memory_usage": 4 << 30}
 
 JSON_SETTINGS = {
@@ -196,7 +198,8 @@ def open_store(settings: Settings, *, ingest_clients: int = 2, query_clients: in
 
 
 def _embedded_client(directory: Path, role: Role) -> Client:
-    settings = {**ENGINE_SETTINGS, **(QUERY_SETTINGS if role is Role.QUERY else {})}
+    own = QUERY_SETTINGS if role is Role.QUERY else INGEST_SETTINGS
+    settings = {**ENGINE_SETTINGS, **own}
     try:
         return clickhouse_connect.get_client(
             interface="chdb", path=str(directory), settings=settings, tz_mode="aware"
