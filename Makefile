@@ -10,7 +10,7 @@ run: ## set up, then start everything with the demo; open http://localhost:8420
 	@$(BIN)/sightline up --demo
 
 test: ## set up, then every test
-	@scripts/setup --ui --browser
+	@scripts/setup --ui --browser --kafka
 	@$(BIN)/pytest -m "not soak" $(ARGS)
 	@cd query-api/ui && npm test --silent
 
@@ -24,7 +24,7 @@ check: ## format, lint, types, architecture
 	cd query-api/ui && npm run --silent check
 
 soak: ## the long tests: random kills, large traces, days in minutes
-	@scripts/setup --ui --browser
+	@scripts/setup --ui --browser --kafka
 	@$(BIN)/pytest -m soak $(ARGS)
 
 bench: ## measure; writes bench/results/

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.broker.cluster import KafkaCluster
 
 from sightline_core.settings import Settings, load_settings
 from sightline_core.store.client import Store, open_store
@@ -35,6 +36,17 @@ def store(store_settings: Settings) -> Iterator[Store]:
     with open_store(store_settings, ingest_clients=2, query_clients=4) as opened:
         migrate_store(opened, store_settings)
         yield opened
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """A real broker, one node, started when the first test wants it.
+
+    Tests share it: each uses topics and groups of its own, and none stops it. Who wants to stop,
+    kill or guard a broker starts a `KafkaCluster` of its own.
+    """
+    with KafkaCluster(tmp_path_factory.mktemp("kafka") / "shared") as cluster:
+        yield cluster
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
