@@ -92,6 +92,76 @@ async def test_stopping_finishes_what_is_in_flight_and_frees_the_ports(
     await second.stop()
 
 
+async def test_wait_raises_when_serving_http_ends_by_an_error(collector: Collector) -> None:
+    waiting = asyncio.create_task(collector.wait())
+
+    async def fail(counter: int) -> bool:
+        raise OSError(f"tick {counter}")
+
+    assert collector._http is not None
+    collector._http._server.on_tick = fail  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="tick"):
+        await asyncio.wait_for(waiting, 10)
+    assert not collector.ready
+
+
+async def test_who_gives_up_waiting_stops_nothing(
+    collector: Collector, http: httpx.AsyncClient
+) -> None:
+    waiting = asyncio.create_task(collector.wait())
+    await http.get("/healthz")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (await http.post("/v1/traces", content=SPAN, headers=PB)).status_code == 200
+    again = asyncio.create_task(collector.wait())
+    await collector.stop()
+    await asyncio.wait_for(again, 10)
+
+
+async def _abandon(collector: Collector, bus: FakeBus) -> None:
+    """Go away with a write under way."""
+    caller = asyncio.create_task(collector._intake.export(Signal.TRACES, SPAN))
+    await bus.arrived.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
+async def test_stopping_finishes_writes_whose_callers_went_away(
+    collector: Collector, bus: FakeBus
+) -> None:
+    bus.open.clear()
+    await _abandon(collector, bus)
+
+    async def open_late() -> None:
+        await collector.wait()
+        for _ in range(10):  # both ports are closed; without waiting for the write, stop ends now
+            await asyncio.sleep(0)
+        bus.open.set()
+
+    late = asyncio.create_task(open_late())
+    await collector.stop()
+    assert len(bus.sent) == 1
+    assert collector.stats().inflight_bytes == 0
+    await late
+
+
+async def test_stopping_does_not_wait_for_ever_and_says_what_is_open(
+    collector: Collector,
+    bus: FakeBus,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("sightline_collector.collector.ABANDONED_SECONDS", 0.05)
+    bus.open.clear()
+    await _abandon(collector, bus)
+    await asyncio.wait_for(collector.stop(), 10)
+    assert "cannot finish 1 bus writes" in caplog.text
+    bus.open.set()
+    await asyncio.wait(collector._intake._sending, timeout=10)
+
+
 async def _call(channel: grpc.aio.Channel, method: str) -> bytes:
     answer: bytes = await channel.unary_unary(method)(SPAN)
     return answer

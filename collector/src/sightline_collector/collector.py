@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from sightline_core.bus.protocol import Bus
     from sightline_core.settings import Settings
 
+log = logging.getLogger(__name__)
+
 STOP_SECONDS: Final = 10
 """Time that requests in flight get when the collector stops."""
+ABANDONED_SECONDS: Final = 5
+"""Time that bus writes get afterwards whose callers did not wait for them."""
 
 
 class Collector:
@@ -42,6 +47,7 @@ class Collector:
         self._ready = False
         self._grpc: Any = None
         self._http: HttpServer | None = None
+        self._serving: list[asyncio.Task[Any]] = []
 
     @property
     def ready(self) -> bool:
@@ -75,12 +81,38 @@ class Collector:
             http=BoundedHttpProtocol,
         )
         await self._http.start()
+        # Tasks of their own: a cancelled wait for gRPC's end would break its stop.
+        self._serving = [
+            asyncio.create_task(self._http.wait()),
+            asyncio.create_task(self._grpc.wait_for_termination()),
+        ]
         self._ready = True
 
+    async def wait(self) -> None:
+        """Return when it was stopped; raise the error when serving one of its ports ended by one.
+
+        To be awaited after `start`. Cancelling it stops nothing.
+        """
+        ended, _ = await asyncio.wait(self._serving, return_when=asyncio.FIRST_EXCEPTION)
+        self._ready = False
+        for port in ended:
+            port.result()
+
     async def stop(self) -> None:
-        """Take no more requests, finish those in flight, at most `STOP_SECONDS`. Safe to repeat."""
+        """Take no more requests and finish those in flight, at most `STOP_SECONDS`.
+
+        Then finish the bus writes whose callers went away, at most `ABANDONED_SECONDS`, so that
+        the bus can be closed without one of them in doubt. Safe to repeat.
+        """
         self._ready = False
         await asyncio.gather(self._stop_http(), self._stop_grpc())
+        if left := await self._intake.finish(ABANDONED_SECONDS):
+            log.warning(
+                "cannot finish %d bus writes whose callers went away: the bus takes longer than "
+                "%d s; whether they are stored is open, and nobody was told that they are",
+                left,
+                ABANDONED_SECONDS,
+            )
 
     async def _stop_http(self) -> None:
         if self._http is not None:

@@ -82,10 +82,19 @@ async def _serve(settings: Settings) -> None:
         await running.start()
         host = settings.host
         typer.echo(f"OTLP/gRPC on {host}:{running.grpc_port}, HTTP on {host}:{running.http_port}")
-        stop = asyncio.Event()
+        told = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await stop.wait()
-        await running.stop()
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        await _until_told(running, told)
     finally:
         await bus.close()
+
+
+async def _until_told(running: Collector, told: asyncio.Event) -> None:
+    """Run until told to stop, or until a port fails; then stop, and raise that failure."""
+    stopping = asyncio.create_task(told.wait())
+    failed = asyncio.create_task(running.wait())
+    await asyncio.wait({stopping, failed}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await running.stop()
+    await failed

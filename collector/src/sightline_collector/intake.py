@@ -92,6 +92,13 @@ class Intake:
             self.stats.signals[signal].rejected_records["too_large"] += accepted.rejected
         return response(signal, rejected=accepted.rejected, message=accepted.message)
 
+    async def finish(self, seconds: float) -> int:
+        """Wait at most so long for writes under way; return how many are not done then."""
+        if not self._sending:
+            return 0
+        _, left = await asyncio.wait(self._sending, timeout=seconds)
+        return len(left)
+
     async def _accept(self, signal: Signal, request: bytes, *, as_json: bool) -> Accepted:
         limit = self._bus.max_message_bytes - HEADER_ROOM
         take = accept_json if as_json else accept

@@ -105,8 +105,12 @@ class HttpServer:
     async def stop(self) -> None:
         """Take no more requests and finish those in flight. Safe to repeat."""
         self._server.should_exit = True
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        if self._task is None:
+            return
+        await asyncio.wait({self._task})
+        if self._server.started and not self._task.cancelled() and self._task.exception():
+            # It ended in the middle: nothing has closed its sockets yet.
+            await self._server.shutdown([self._listener])
 
 
 class _Server(uvicorn.Server):

@@ -117,6 +117,7 @@ class Standalone:
         collector = Collector(bus, settings)
         await collector.start()
         stack.push_async_callback(collector.stop)
+        self._parts.append(asyncio.create_task(collector.wait()))
 
         otlp_http = _url(settings.host, collector.http_port)
         self._ready = True
