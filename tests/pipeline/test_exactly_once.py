@@ -277,7 +277,8 @@ TARGETS = """
 SELECT name FROM system.tables
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree'
   AND (name LIKE 'otel_%' OR name LIKE 'sightline_%')
-  AND name NOT IN ('sightline_migrations', 'sightline_edges_1m')"""
+  AND name NOT IN ('sightline_migrations', 'sightline_edges_1m', 'sightline_component_status',
+                   'sightline_gaps', 'sightline_partition_orders')"""
 MEASURES = {
     "otel_traces_trace_id_ts": ("sum(Spans)", "TraceId = {trace:String}"),
     "sightline_red_1m": ("sum(Spans)", "ServiceName = {service:String}"),
