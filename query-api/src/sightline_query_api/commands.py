@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
 
-NEWEST_MIGRATION: Final = 10
+NEWEST_MIGRATION: Final = 11
 """The one that the queries need; the pipeline has the files."""
 STOP_SECONDS: Final = 5
 
