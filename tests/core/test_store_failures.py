@@ -14,40 +14,38 @@ from clickhouse_connect.driver.exceptions import (
     ProgrammingError,
 )
 
-from sightline_core.errors import PoisonBatch, StoreError, StoreUnavailable
+from sightline_core.errors import StoreError, StoreUnavailable, TooManyPartitions
 from sightline_core.store import failures
-from sightline_core.store.failures import TRANSIENT, UNDECODABLE, store_error
+from sightline_core.store.failures import CODES, TOO_MANY_PARTS, WORDS, store_error
 
 if TYPE_CHECKING:
     from sightline_core.store.client import Store
 
+ALL_CODES = [(kind, code) for kind, codes in CODES.items() for code in sorted(codes)]
 
-def test_no_code_is_in_two_classes() -> None:
-    assert not TRANSIENT & UNDECODABLE
-    assert failures.TOO_MANY_PARTS not in TRANSIENT | UNDECODABLE
+
+def test_no_code_is_in_two_classes_and_every_class_has_words() -> None:
+    codes = [code for _, code in ALL_CODES]
+    assert len(codes) == len(set(codes))
+    assert TOO_MANY_PARTS not in codes
+    assert set(WORDS) == {*CODES, TooManyPartitions, StoreError}
 
 
 def test_the_names_beside_the_codes_are_the_engine_s_own(store: Store) -> None:
     source = inspect.getsource(failures)
     named = {int(code): name for code, name in re.findall(r"(\d+),  # ([A-Z_]+)", source)}
-    assert set(named) == TRANSIENT | UNDECODABLE
+    assert set(named) == {code for _, code in ALL_CODES}
     codes = ", ".join(map(str, named))
     rows = store.rows(f"SELECT arrayJoin([{codes}]) AS code, errorCodeToName(code) AS name")
     assert {row["code"]: row["name"] for row in rows} == named
 
 
-@pytest.mark.parametrize("code", sorted(UNDECODABLE))
-def test_what_cannot_be_decoded_is_poison(code: int) -> None:
+@pytest.mark.parametrize(("kind", "code"), ALL_CODES)
+def test_a_code_becomes_the_error_of_its_class(kind: type[StoreError], code: int) -> None:
     error = store_error(DatabaseError(f"Code: {code}. DB::Exception: x", code=code))
-    assert type(error) is PoisonBatch
+    assert type(error) is kind
     assert error.code == code
-
-
-@pytest.mark.parametrize("code", sorted(TRANSIENT))
-def test_what_passes_or_is_repaired_is_tried_again(code: int) -> None:
-    error = store_error(DatabaseError(f"Code: {code}. DB::Exception: x", code=code))
-    assert type(error) is StoreUnavailable
-    assert error.code == code
+    assert str(error).startswith(WORDS[kind])
 
 
 @pytest.mark.parametrize(
@@ -61,7 +59,7 @@ def test_what_passes_or_is_repaired_is_tried_again(code: int) -> None:
             "Too many parts (100000) in all partitions in total in table 't'. Wrong key",
             StoreUnavailable,
         ),
-        ("Too many partitions for single INSERT block (more than 100)", StoreError),
+        ("Too many partitions for single INSERT block (more than 100)", TooManyPartitions),
     ],
 )
 def test_code_252_waits_for_merges_but_not_for_partitions(
@@ -72,9 +70,8 @@ def test_code_252_waits_for_merges_but_not_for_partitions(
 
 def test_too_many_partitions_as_the_engine_says_it_is_no_reason_to_wait(store: Store) -> None:
     store.command("CREATE TABLE many (n UInt32) ENGINE = MergeTree PARTITION BY n ORDER BY n")
-    with pytest.raises(StoreError, match="Too many partitions") as caught:
+    with pytest.raises(TooManyPartitions, match="Too many partitions") as caught:
         store.command("INSERT INTO many SELECT number FROM numbers(200)")
-    assert type(caught.value) is StoreError
     assert caught.value.code == 252
     store.command("DROP TABLE many")
 

@@ -11,8 +11,12 @@
     │   └── Fenced             the partition belongs to another consumer now
     └── StoreError             the store refused or failed
         ├── StoreUnavailable   temporarily out of reach; retry later
+        │   ├── OutOfMemory    it needs more memory than it may use now; retry, then try less
+        │   ├── StoreDenied    it refuses who asks; a person must act, then retry
+        │   └── SchemaMismatch its tables are not those that we know; same
         ├── StoreLocked        another process owns this data directory
         ├── PoisonBatch        the engine cannot decode the batch; bisect it
+        ├── TooManyPartitions  the times of a batch are spread over too many days; bisect it
         └── MigrationError     a migration failed, or an applied one was changed
 
 Every message reads "cannot <do> <what>: <why>", ends without a full stop and, where there is one,
@@ -84,12 +88,28 @@ class StoreUnavailable(StoreError):  # noqa: N818
     """The store is temporarily out of reach or overloaded; retry later."""
 
 
+class OutOfMemory(StoreUnavailable):
+    """The statement needs more memory than the engine may use now; part of it may be stored."""
+
+
+class StoreDenied(StoreUnavailable):
+    """The store refuses who asks; nothing changes until a person acts."""
+
+
+class SchemaMismatch(StoreUnavailable):
+    """A table or column is not there; nothing changes until the store is migrated."""
+
+
 class StoreLocked(StoreError):  # noqa: N818
     """Another process has this data directory open."""
 
 
 class PoisonBatch(StoreError):  # noqa: N818
     """The engine cannot decode a batch; some message in it is damaged."""
+
+
+class TooManyPartitions(StoreError):  # noqa: N818
+    """One insert would write into more partitions than the engine allows; insert less at once."""
 
 
 class MigrationError(StoreError):
