@@ -12,6 +12,7 @@ from sightline_collector import grpc_server
 from sightline_collector.http import application
 from sightline_collector.http_protocol import BoundedHttpProtocol
 from sightline_collector.intake import Intake
+from sightline_collector.self_report import SelfReport
 from sightline_core.serving import HttpServer, Port
 from sightline_core.wire.names import Signal
 
@@ -48,6 +49,8 @@ class Collector:
         self._grpc: Any = None
         self._http: HttpServer | None = None
         self._serving: list[asyncio.Task[Any]] = []
+        self._self_report = SelfReport(self._intake, origin=self.origin)
+        self._reporting: asyncio.Task[None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -86,6 +89,9 @@ class Collector:
             asyncio.create_task(self._http.wait()),
             asyncio.create_task(self._grpc.wait_for_termination()),
         ]
+        self._reporting = asyncio.create_task(
+            self._self_report.run(self._settings.self_report_seconds)
+        )
         self._ready = True
 
     async def wait(self) -> None:
@@ -113,6 +119,14 @@ class Collector:
                 left,
                 ABANDONED_SECONDS,
             )
+        await self._stop_reporting()
+
+    async def _stop_reporting(self) -> None:
+        if self._reporting is not None:
+            self._reporting.cancel()
+            await asyncio.gather(self._reporting, return_exceptions=True)
+            self._reporting = None
+            await self._self_report.last()
 
     async def _stop_http(self) -> None:
         if self._http is not None:

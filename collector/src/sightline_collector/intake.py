@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from typing import TYPE_CHECKING, Final
 
 from sightline_collector.refusal import Reason, Refusal
+from sightline_collector.sequence import Sequence
 from sightline_collector.stats import Stats
 from sightline_core.bus.protocol import Message
 from sightline_core.errors import BusError, BusFull, MessageTooLarge
@@ -55,7 +55,7 @@ class Intake:
         self._clock = clock
         self._large = asyncio.Lock()
         self._sending: set[asyncio.Task[None]] = set()
-        self._sequences = {signal: _Sequence() for signal in Signal}
+        self.sequences = {signal: Sequence() for signal in Signal}
 
     def hold(self, size: int) -> None:
         """Account for request bytes kept in memory, until `release`.
@@ -87,9 +87,12 @@ class Intake:
             raise Refusal(Reason.MALFORMED, str(error)) from error
         except TooManyRecords as error:
             raise Refusal(Reason.TOO_LARGE, str(error)) from error
+        stats = self.stats.signals[signal]
+        stats.accepted += accepted.records
         await self._send(signal, accepted)
-        if accepted.rejected:
-            self.stats.signals[signal].rejected_records["too_large"] += accepted.rejected
+        stats.accepted += accepted.rejected
+        for service, records in accepted.rejected_of.items():
+            stats.rejected_by[service, "too_large"] += records
         return response(signal, rejected=accepted.rejected, message=accepted.message)
 
     async def finish(self, seconds: float) -> int:
@@ -142,7 +145,8 @@ class Intake:
             task.exception()  # nobody is left to be told; marks it as seen
 
     async def _write(self, signal: Signal, payload: Payload) -> None:
-        sequence = self._sequences[signal]
+        sequence = self.sequences[signal]
+        stats = self.stats.signals[signal]
         seq = sequence.take()
         stamped = headers(
             tenant=self._tenant,
@@ -155,33 +159,18 @@ class Intake:
             await self._bus.send(signal.topic, Message(payload.data, headers=stamped))
         except (BusFull, MessageTooLarge) as error:
             sequence.give_back(seq)
+            stats.returned[type(error).__name__] += payload.records
             raise _refusal(error) from error
-        except BusError as error:
-            raise _refusal(error) from error
-        stats = self.stats.signals[signal]
+        except BaseException as error:
+            sequence.doubt(seq)
+            stats.returned[type(error).__name__] += payload.records
+            if isinstance(error, BusError):
+                raise _refusal(error) from error
+            raise
+        sequence.sent(seq)
         stats.records += payload.records
         stats.messages += 1
         stats.bytes += len(payload.data)
-
-
-class _Sequence:
-    """Numbers from 1; one that is given back is used again, so that none stays missing.
-
-    A number whose message may have been written (the bus was out of reach) is never used again.
-    """
-
-    def __init__(self) -> None:
-        self._next = 1
-        self._returned: list[int] = []
-
-    def take(self) -> int:
-        if self._returned:
-            return heapq.heappop(self._returned)
-        self._next += 1
-        return self._next - 1
-
-    def give_back(self, number: int) -> None:
-        heapq.heappush(self._returned, number)
 
 
 def _refusal(error: BusError) -> Refusal:

@@ -14,18 +14,23 @@ class SignalStats:
 
     Attributes:
         requests: export requests that were answered, whatever the answer.
-        records: spans, log records or data points durably on the bus.
+        accepted: spans, log records or data points of requests that could be read; each is then
+            forwarded, rejected, returned or still being written.
+        records: those durably on the bus.
         messages: bus messages they were written as.
         bytes: protobuf bytes of those messages.
-        rejected_records: records of otherwise accepted requests that were not, by reason.
+        rejected_by: records of otherwise accepted requests that were not, by service and reason.
+        returned: records that the bus did not take, by reason; their senders keep them.
         refused: requests answered with an error, by `Reason` name.
     """
 
     requests: int = 0
+    accepted: int = 0
     records: int = 0
     messages: int = 0
     bytes: int = 0
-    rejected_records: Counter[str] = field(default_factory=Counter)
+    rejected_by: Counter[tuple[str, str]] = field(default_factory=Counter)
+    returned: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
 

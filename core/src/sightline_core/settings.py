@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError
@@ -20,6 +20,8 @@ from sightline_core.errors import ConfigError
 ENV_PREFIX = "SIGHTLINE_"
 OTHER_VARIABLES = frozenset({"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM"})
 """Variables with our prefix that are not settings."""
+
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
 class Settings(BaseSettings):
@@ -52,6 +54,11 @@ class Settings(BaseSettings):
     max_inflight_bytes: int = Field(256 << 20, ge=1 << 20)
     """Request bytes that the collector holds at once; above it: 429 with Retry-After."""
 
+    self_report_seconds: float = Field(10.0, gt=0, le=3600)
+    """How often a collector says what it counted, if anything changed; the ledger reads it."""
+    ledger_settle_seconds: float = Field(15.0, ge=0, le=3600)
+    """How long after its time a message may still be on its way to the bus; then it is missing."""
+
     bus_partitions: int = Field(2, ge=1, le=1024)
     """Partitions of each topic that Sightline creates."""
     bus_max_message_bytes: int = Field(8 << 20, ge=64 << 10, le=512 << 20)
@@ -62,6 +69,9 @@ class Settings(BaseSettings):
     """Processed messages older than this are removed from the embedded bus."""
     dead_letter_retention_seconds: float = Field(30 * 86400, gt=0)
     """Dead letters older than this are removed from the embedded bus."""
+    dead_letter_topics: dict[TopicName, TopicName] = {}
+    """Dead-letter topics of your own applications, each with the topic that its messages came from
+    and are sent again to: {"orders.dlq": "orders"}."""
     bus_max_bytes: int = Field(16 << 30, ge=1 << 20)
     """Size of the embedded bus at which new data is refused with back-pressure, never dropped."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -13,7 +13,7 @@ from sightline_core.wire.schema import count, schema
 from sightline_core.wire.split import MAX_RECORDS, Splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sightline_core.wire.names import Signal
 
@@ -35,12 +35,14 @@ class Accepted:
         payloads: what to send on; none for a request without records. A request that is valid and
             within both limits is here as the same bytes object.
         rejected: records that are in no payload.
+        rejected_of: the same by service.
         message: what the sender should know; empty when all is well.
     """
 
     payloads: tuple[Payload, ...]
     rejected: int = 0
     message: str = ""
+    rejected_of: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def records(self) -> int:
@@ -73,7 +75,7 @@ def accept(signal: Signal, request: bytes, *, limit: int) -> Accepted:
     if splitter.rejected:
         too_large = f"{splitter.rejected} {signal.record}s larger than {limit} bytes were rejected"
         message = f"{too_large}; {message}" if message else too_large
-    return Accepted(tuple(payloads), splitter.rejected, message)
+    return Accepted(tuple(payloads), splitter.rejected, message, splitter.rejected_of)
 
 
 def accept_json(signal: Signal, request: bytes, *, limit: int) -> Accepted:

@@ -6,12 +6,14 @@ scope, schema URL, fields we do not know) is repeated in front of every part.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import message_factory
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from sightline_core.errors import SightlineError
 from sightline_core.wire.envelope import varint
@@ -32,6 +34,8 @@ MAX_RECORDS: Final = 50_000
 An empty record is two bytes, but costs who inserts it some 3.3 KB of memory: without a bound, one
 message of 8 MiB would take 13 GB. This many take 165 MB. Exporters send up to some thousands.
 """
+SERVICE_LENGTH: Final = 200
+"""Characters of a service name that a count of rejected records keeps."""
 _SHARED_PART: Final = 4
 """What all parts must repeat may take 1/4 of the limit, so that parts cannot multiply a request."""
 
@@ -57,12 +61,15 @@ class Splitter:
     Attributes:
         rejected: records met so far that are larger than the limit by themselves, or that come
             under a resource or scope so large that it cannot be repeated.
+        rejected_of: the same by `service.name`, '' for those without one.
     """
 
     signal: Signal
     limit: int
     records: int = MAX_RECORDS
     rejected: int = field(default=0, init=False)
+    rejected_of: Counter[str] = field(default_factory=Counter, init=False)
+    _named: tuple[bytes, str] = field(default=(b"", ""), init=False)
 
     def split(self, request: bytes) -> Iterator[bytes]:
         """Return the parts, in order; together they hold every record but the rejected ones.
@@ -74,16 +81,25 @@ class Splitter:
         levels = _TO_POINTS if self.signal is Signal.METRICS else _TO_RECORDS
         return self._parts(request, levels, self.limit)
 
-    def _parts(self, message: bytes, levels: Sequence[_Level], limit: int) -> Iterator[bytes]:
+    def _reject(self, records: int, resource: bytes) -> None:
+        self.rejected += records
+        if resource is not self._named[0]:
+            self._named = resource, _service(resource)
+        self.rejected_of[self._named[1]] += records
+
+    def _parts(
+        self, message: bytes, levels: Sequence[_Level], limit: int, resource: bytes = b""
+    ) -> Iterator[bytes]:
         if len(message) <= limit and _count(message, levels) <= self.records:
             yield message
             return
         if not levels:
-            self.rejected += 1
+            self._reject(1, resource)
             return
         number, rest, children = _open(levels[0], message)
         if len(message) > limit and len(rest) > limit // _SHARED_PART:
-            self.rejected += sum(_count(child, levels[1:]) for child in children)
+            for child in children:
+                self._reject(_count(child, levels[1:]), resource or child)
             return
         room = limit - len(rest)
         tag = varint(number << 3 | 2)
@@ -102,7 +118,7 @@ class Splitter:
                 held += records
             else:
                 inner = room - (len(entry) - len(child))
-                for part in self._parts(child, below, inner):
+                for part in self._parts(child, below, inner, resource or child):
                     yield rest + _entry(number, part)
         if group:
             yield rest + b"".join(group)
@@ -142,6 +158,23 @@ def _parse(level: _Level, message: bytes) -> tuple[int, Any]:
             f"the limit is {MAX_ENTRIES}"
         )
     return number, parsed
+
+
+def _service(resource: bytes) -> str:
+    """Return the `service.name` of a resource, given with its records; '' when it has none."""
+    attributes = [
+        attribute
+        for inner in shell(1).FromString(resource).children
+        for attribute in shell(1).FromString(inner).children
+    ]
+    for attribute in attributes:
+        try:
+            parsed = KeyValue.FromString(attribute)
+        except DecodeError:
+            continue
+        if parsed.key == "service.name":
+            return parsed.value.string_value[:SERVICE_LENGTH]
+    return ""
 
 
 @cache
