@@ -50,8 +50,15 @@ const NAMES = [
   "catalogue-import-worker",
 ];
 
-export function services(now: bigint): ServiceSummary[] {
-  return NAMES.map((service, index) => {
+/** As many as a company has, with names as long as theirs. */
+const MANY = Array.from({ length: 30 }, (_, at) => {
+  const parts = ["order", "price", "stock", "user", "media", "tax", "loyalty"];
+  const roles = ["gateway", "service", "worker", "cache-warmer", "projection-builder"];
+  return `${parts[at % 7]}-${roles[at % 5]}${at % 3 === 0 ? `-${at}` : ""}`;
+});
+
+export function services(now: bigint, many = false): ServiceSummary[] {
+  return (many ? MANY : NAMES).map((service, index) => {
     const random = new Random(index + 1);
     const requests = Math.round(40_000 / (index + 1));
     const rate = [0, 0, 0.031, 0.0004, 0, 0.12, 0, 0, 0][index] ?? 0;
@@ -130,8 +137,29 @@ export function signals(
   };
 }
 
-export function dependencies(): Dependency[] {
-  const rows: [string, string, string, number, number][] = [
+type Calls = [caller: string, callee: string, kind: string, requests: number, errorRate: number];
+
+function manyCalls(): Calls[] {
+  const random = new Random(11);
+  const kinds = ["http", "http", "rpc", "messaging"];
+  const call = (from: number, to: number): Calls => [
+    MANY[from] ?? "",
+    MANY[to] ?? "",
+    random.pick(kinds),
+    10 ** random.below(6),
+    random.below(6) === 0 ? 0.03 : 0,
+  ];
+  const tree = MANY.slice(1).map((_, at) => call(Math.floor(at / 3), at + 1));
+  const across = Array.from({ length: 16 }, (_, at) => {
+    const [low = 0, high = 0] = [random.below(30), random.below(30)].sort((a, b) => a - b);
+    return at < 3 ? call(high, Math.max(1, low)) : call(low, high);
+  });
+  const stores = [3, 7, 8, 20].map((at): Calls => [MANY[at] ?? "", "postgresql", "database", 50_000, 0]);
+  return [...tree, ...across, ...stores];
+}
+
+export function dependencies(many = false): Dependency[] {
+  const few: Calls[] = [
     ["frontend", "cart", "http", 21_000, 0],
     ["frontend", "checkout", "http", 9_400, 0.026],
     ["frontend", "recommendation", "rpc", 18_200, 0],
@@ -144,7 +172,7 @@ export function dependencies(): Dependency[] {
     ["recommendation", "cart", "http", 120, 0],
     ["mailer", "shipping", "http", 40, 0],
   ];
-  return rows.map(([caller, callee, kind, requests, error_rate], index) => ({
+  return (many ? manyCalls() : few).map(([caller, callee, kind, requests, error_rate], index) => ({
     caller,
     callee,
     kind,

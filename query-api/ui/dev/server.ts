@@ -19,6 +19,7 @@ interface Answer {
 
 const STARTED = BigInt(Date.now()) * 1_000_000n + 123_456n;
 const EMPTY = process.env.FIXTURES === "empty";
+const MANY = process.env.FIXTURES === "many";
 
 function page(items: unknown[], next_cursor: string | null = null): Answer {
   return { status: 200, body: { items: EMPTY ? [] : items, next_cursor, completeness: completeness() } };
@@ -42,7 +43,9 @@ export function answer(url: URL): Answer {
     return problem(400, "Bad query", 'expected a term after "(" but the query ends', 3);
   switch (first) {
     case "services":
-      return second === undefined ? page(services(now)) : serviceAnswer(second, third, query, start, end);
+      return second === undefined
+        ? page(services(now, MANY))
+        : serviceAnswer(second, third, query, start, end);
     case "traces":
       return second === undefined ? page(summaries(), "more") : traceAnswers(second, third, fourth, query);
     case "logs":
@@ -51,7 +54,7 @@ export function answer(url: URL): Answer {
     case "correlations":
       return correlationAnswer(second ?? "");
     case "dependencies":
-      return page(dependencies());
+      return page(dependencies(MANY));
     case "quarantine":
       return page([quarantined(now)]);
     case "ledger":

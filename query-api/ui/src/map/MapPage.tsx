@@ -12,7 +12,10 @@ import { formatCount, formatRate, formatShare, plural } from "../text/numbers";
 import { clip, visibleLine } from "../text/visible";
 import { formatDuration } from "../time/nanos";
 import { useRange } from "../time/RangeContext";
-import { edgePath, layoutMap, type MapLayout, NODE_HEIGHT, NODE_WIDTH } from "./layout";
+import { layoutMap, type MapLayout, NODE_HEIGHT, NODE_WIDTH } from "./layout";
+
+/** Characters of a name that fit into a box. */
+const NAME_ROOM = 20;
 
 export function MapPage() {
   useTitle("Service map");
@@ -77,8 +80,8 @@ function Drawing({ layout, services }: { layout: MapLayout; services: ServiceSum
             viewBox="0 0 8 8"
             refX="7"
             refY="4"
-            markerWidth="8"
-            markerHeight="8"
+            markerWidth="11"
+            markerHeight="11"
             orient="auto"
             markerUnits="userSpaceOnUse"
           >
@@ -89,8 +92,8 @@ function Drawing({ layout, services }: { layout: MapLayout; services: ServiceSum
           <path
             key={`${one.edge.caller} ${one.edge.callee} ${one.edge.kind}`}
             class={`map-edge map-${one.edge.kind === "messaging" ? "dashed" : "solid"} ${one.edge.error_rate >= 0.01 ? "map-edge-bad" : ""} ${dim(one.edge.caller === focus || one.edge.callee === focus)}`}
-            d={edgePath(one)}
-            stroke-width={1 + Math.min(5, Math.log10(one.edge.requests + 1))}
+            d={one.path}
+            stroke-width={1 + Math.min(3, Math.log10(one.edge.requests + 1) / 2)}
             marker-end="url(#arrow)"
           >
             <title>
@@ -129,7 +132,7 @@ function NodeBox({ service, numbers }: { service: string; numbers: ServiceSummar
       <rect width={NODE_WIDTH} height={NODE_HEIGHT} rx="6" />
       <rect class="map-stripe" width="4" height={NODE_HEIGHT} rx="2" />
       <text x="14" y="18" class="map-name">
-        {visibleLine(clip(service, 22))}
+        {visibleLine(service.length > NAME_ROOM ? `${clip(service, NAME_ROOM - 1)}…` : service)}
         <title>{visibleLine(service)}</title>
       </text>
       <text x="14" y="34" class={`map-numbers ${failing ? "map-bad" : ""}`}>
