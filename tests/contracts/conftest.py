@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.contracts.steps import Own
 
 from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.bus.kafka.bus import KafkaBus
+from sightline_core.bus.kafka.options import KafkaOptions
 from sightline_core.bus.memory import MemoryBus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.broker.cluster import KafkaCluster
+
     from sightline_core.bus.protocol import Bus
 
 
 class BusFactory(Protocol):
     """Opens one log again and again; `reopen` shows what is durable."""
-
-    durable: bool
-    """Whether messages survive `close`."""
 
     async def open(self, *, max_message_bytes: int = 1 << 20) -> Bus:
         """Return a bus on this test's own log."""
@@ -31,8 +33,6 @@ class BusFactory(Protocol):
 
 class EmbeddedFactory:
     """The SQLite file in a directory of the test."""
-
-    durable = True
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -50,10 +50,33 @@ class EmbeddedFactory:
             await bus.close()
 
 
+class KafkaFactory:
+    """A connection to the shared broker; tests keep apart by their topics and groups."""
+
+    def __init__(self, kafka: KafkaCluster) -> None:
+        self._bootstrap = kafka.bootstrap
+        self._opened: list[Bus] = []
+
+    async def open(self, *, max_message_bytes: int = 1 << 20) -> Bus:
+        """Connect once more."""
+        options = KafkaOptions(
+            bootstrap_servers=self._bootstrap,
+            max_message_bytes=max_message_bytes,
+            session_timeout_seconds=6,
+            metadata_seconds=1,
+        )
+        bus = KafkaBus(options)
+        self._opened.append(bus)
+        return bus
+
+    async def close(self) -> None:
+        """Close whatever the test left open."""
+        for bus in self._opened:
+            await bus.close()
+
+
 class MemoryFactory:
     """A new, empty bus each time."""
-
-    durable = False
 
     async def open(self, *, max_message_bytes: int = 1 << 20) -> Bus:
         """Open an empty one."""
@@ -63,15 +86,37 @@ class MemoryFactory:
         """Nothing is held."""
 
 
-@pytest.fixture(params=["embedded", "memory"])
-async def bus_factory(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BusFactory]:
-    factory: BusFactory = (
-        MemoryFactory() if request.param == "memory" else EmbeddedFactory(tmp_path / "bus")
-    )
+async def _factory(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[BusFactory]:
+    factory: BusFactory
+    if kind == "memory":
+        factory = MemoryFactory()
+    elif kind == "embedded":
+        factory = EmbeddedFactory(request.getfixturevalue("tmp_path") / "bus")
+    else:
+        factory = KafkaFactory(request.getfixturevalue("kafka"))
     yield factory
     await factory.close()
+
+
+@pytest.fixture(params=["embedded", "memory", "kafka"])
+async def bus_factory(request: pytest.FixtureRequest) -> AsyncIterator[BusFactory]:
+    """Each implementation."""
+    async for factory in _factory(request.param, request):
+        yield factory
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+async def durable_factory(request: pytest.FixtureRequest) -> AsyncIterator[BusFactory]:
+    """Each implementation that keeps messages when it is closed."""
+    async for factory in _factory(request.param, request):
+        yield factory
 
 
 @pytest.fixture
 async def bus(bus_factory: BusFactory) -> Bus:
     return await bus_factory.open()
+
+
+@pytest.fixture
+def own() -> Own:
+    return Own()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     ledger_settle_seconds: float = Field(15.0, ge=0, le=3600)
     """How long after its time a message may still be on its way to the bus; then it is missing."""
 
+    bus: Literal["embedded", "kafka"] = "embedded"
+    """Where messages wait: one file in `data_dir`, or Kafka (docs/kafka.md)."""
     bus_partitions: int = Field(2, ge=1, le=1024)
     """Partitions of each topic that Sightline creates."""
     bus_max_message_bytes: int = Field(8 << 20, ge=64 << 10, le=512 << 20)
@@ -75,10 +77,59 @@ class Settings(BaseSettings):
     bus_max_bytes: int = Field(16 << 30, ge=1 << 20)
     """Size of the embedded bus at which new data is refused with back-pressure, never dropped."""
 
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    """`host:port` of some of Kafka's brokers, separated by commas."""
+    kafka_tls: bool = False
+    """Talk TLS to Kafka; the system's authorities are trusted unless `kafka_ssl_ca_file` is set."""
+    kafka_ssl_ca_file: Path | None = None
+    """Certificate of the authority that signed the brokers' certificates, PEM; turns TLS on."""
+    kafka_ssl_cert_file: Path | None = None
+    """Certificate to show to Kafka, PEM, with the key in it or in `kafka_ssl_key_file`."""
+    kafka_ssl_key_file: Path | None = None
+    """Private key of `kafka_ssl_cert_file`, PEM."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """How to log in to Kafka; not at all unless set."""
+    kafka_sasl_username: str | None = None
+    """User of `kafka_sasl_mechanism`."""
+    kafka_sasl_password: SecretStr | None = None
+    """Password of `kafka_sasl_username`."""
+    kafka_create_topics: bool = True
+    """Make missing topics. Off: they must exist, and are only checked."""
+    kafka_replication_factor: int = Field(-1, ge=-1, le=16)
+    """Replicas of each topic that Sightline makes; -1: what the cluster is set to."""
+    kafka_max_message_bytes: int = Field(1_000_000, ge=64 << 10, le=96 << 20)
+    """Largest message on Kafka; larger requests are split by records."""
+    kafka_retention_seconds: float = Field(7 * 86400, gt=0)
+    """How long Kafka keeps messages, processed or not, in topics that Sightline makes."""
+    kafka_group_instance_id: str | None = Field(None, min_length=1, max_length=249)
+    """Static membership: one name a process; a quick restart is then no rebalance."""
+    kafka_session_timeout_seconds: float = Field(30, ge=0.5, le=1800)
+    """A pipeline that Kafka does not hear of for this long loses its partitions."""
+    kafka_max_poll_seconds: float = Field(300, ge=1, le=86400)
+    """A pipeline that does not ask for messages for this long loses its partitions."""
+    kafka_stall_seconds: float = Field(60, ge=0.1, le=3600)
+    """A consumer that gets nothing for this long although messages wait is built anew."""
+    kafka_send_timeout_seconds: float = Field(30, gt=0, le=600)
+    """How long the collector waits for Kafka before it answers 503."""
+
     batch_max_bytes: int = Field(32 << 20, ge=1 << 10)
     """The pipeline inserts a batch when it holds this much..."""
     batch_max_seconds: float = Field(1.0, gt=0, le=600)
     """...or when its oldest message has waited this long."""
+    pipeline_inserts_in_flight: int = Field(2, ge=1, le=64)
+    """Batches that one pipeline process has in the store's hands at once."""
+    pipeline_max_bytes: int = Field(256 << 20, ge=1 << 20)
+    """Messages that one pipeline process holds in memory; above it, it reads no more for now."""
+    pipeline_drain_seconds: float = Field(20, gt=0, le=280)
+    """How long a pipeline that stops, or loses a partition, waits for the insert under way."""
+    flood_in_a_row: int = Field(100, ge=0)
+    """So many invalid messages without a valid one between them pause their partition; 0: never."""
+    flood_share: float = Field(0.5, gt=0, le=1)
+    """So do that many within `flood_window_seconds`, if they are more than this share of all."""
+    flood_window_seconds: float = Field(60, gt=0, le=3600)
+    """How far back `flood_share` looks."""
+    health_port: int = Field(0, ge=0, le=65535)
+    """/healthz, /readyz and /metrics of a process. 0 takes any free port."""
     accept_past_seconds: float = Field(30 * 86400, gt=0, le=90 * 86400)
     """Records older than this at arrival go to quarantine (`timestamp_too_old`)."""
     accept_future_seconds: float = Field(3600, ge=0, le=86400)

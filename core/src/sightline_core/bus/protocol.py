@@ -1,7 +1,7 @@
 """The bus: durable, partitioned, ordered logs of messages between components.
 
 This module is the contract. `sightline_core.bus.embedded` implements it on one SQLite file; Kafka
-implements it for the distributed topology. `tests/contracts/test_bus.py` is the one suite that both
+implements it for the distributed topology. `tests/contracts` is the one suite that both
 must pass; whatever it does not pin down, callers must not rely on.
 """
 
