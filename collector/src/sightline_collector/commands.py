@@ -14,7 +14,7 @@ from rich.table import Table
 from sightline_collector.collector import Collector
 from sightline_collector.sample import sample
 from sightline_collector.sample import send as send_request
-from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.bus.opening import open_bus
 from sightline_core.output import Output
 from sightline_core.settings import load_settings
 from sightline_core.wire.schema import count
@@ -76,7 +76,7 @@ def send(
 
 
 async def _serve(settings: Settings) -> None:
-    bus = EmbeddedBus.from_settings(settings)
+    bus = open_bus(settings)
     try:
         running = Collector(bus, settings)
         await running.start()

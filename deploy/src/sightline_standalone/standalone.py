@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from sightline_collector.collector import Collector
-from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.bus.opening import open_bus
 from sightline_core.serving import HttpServer, api_port
 from sightline_core.store.client import open_store
 from sightline_demo.supervisor import Demo
@@ -96,7 +96,7 @@ class Standalone:
         store = await asyncio.to_thread(open_store, settings, ingest_clients=INGEST_CLIENTS)
         stack.callback(store.close)
         await asyncio.to_thread(migrate_store, store, settings)
-        bus = EmbeddedBus.from_settings(settings)
+        bus = open_bus(settings)
         stack.push_async_callback(bus.close)
 
         pipeline = Pipeline(bus, store, settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sightline_core.bus.embedded import EmbeddedBus
+from sightline_core.bus.opening import open_bus
 from sightline_core.errors import MigrationError, StoreLocked
 from sightline_core.serving import HttpServer, api_port
 from sightline_core.settings import load_settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
 
-NEWEST_MIGRATION: Final = 11
+NEWEST_MIGRATION: Final = 12
 """The one that the queries need; the pipeline has the files."""
 STOP_SECONDS: Final = 5
 
@@ -46,7 +46,7 @@ def api(
 async def _serve(settings: Settings) -> None:
     with api_port(settings).bind() as listener, _open_store(settings) as store:
         _check_schema(store, settings)
-        bus = EmbeddedBus.from_settings(settings)
+        bus = open_bus(settings)
         try:
             server = HttpServer(
                 create_app(store, bus, settings), listener, stop_seconds=STOP_SECONDS
