@@ -104,7 +104,11 @@ function optionsOf(box: Element, latest: Latest, width: number, height: number, 
       },
     ],
     series: [{ value: "{HH}:{mm}:{ss}" }, ...series.map((_, index) => seriesOf(box, latest, index))],
-    hooks: { setSelect: [(plot) => brushed(plot, latest)], ready: [(plot) => listenForClicks(plot, latest)] },
+    hooks: {
+      setSelect: [(plot) => brushed(plot, latest)],
+      setLegend: [showNewest],
+      ready: [(plot) => listenForClicks(plot, latest)],
+    },
   };
 }
 
@@ -136,6 +140,17 @@ function seriesOf(box: Element, latest: Latest, index: number): uPlot.Series {
       return shown === null || shown === undefined ? "–" : now.format(shown);
     },
   };
+}
+
+/** While nothing is pointed at, the legend tells the newest point that has values. */
+function showNewest(plot: uPlot): void {
+  if (typeof plot.legend.idx === "number") return;
+  const [times, ...values] = plot.data;
+  for (let at = times.length - 1; at >= 0; at -= 1) {
+    if (values.every((series) => series[at] === null || series[at] === undefined)) continue;
+    plot.setLegend({ idx: at }, false);
+    return;
+  }
 }
 
 function translucent(colour: string): string {

@@ -15,7 +15,7 @@ import { useRange } from "../time/RangeContext";
 import { layoutMap, type MapLayout, NODE_HEIGHT, NODE_WIDTH } from "./layout";
 
 /** Characters of a name that fit into a box. */
-const NAME_ROOM = 20;
+const NAME_ROOM = 19;
 
 export function MapPage() {
   useTitle("Service map");
