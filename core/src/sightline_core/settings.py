@@ -46,6 +46,21 @@ class Settings(BaseSettings):
     otlp_http_port: int = Field(4318, ge=0, le=65535)
     """OTLP over HTTP. 0 takes any free port."""
 
+    clickhouse_url: SecretStr | None = None
+    """A ClickHouse to use instead of the embedded engine: http(s)://user:password@host:8123/db."""
+    clickhouse_http_port: int | None = Field(None, ge=0, le=65535)
+    """Serves the embedded engine as ClickHouse's HTTP interface; off unless set, 0: any free port."""
+    clickhouse_http_password: SecretStr = SecretStr("")
+    """Password of the user `default` there. Needed to bind to anything but loopback."""
+    clickhouse_http_writable: bool = False
+    """Whether `sightline up` lets clients of that port write. `sightline store` always does."""
+    clickhouse_http_max_queries: int = Field(16, ge=1, le=256)
+    """Statements that the port runs at once; one more is refused with code 202."""
+    clickhouse_http_max_seconds: float = Field(60.0, gt=0, le=86400)
+    """Longest that a read over that port may run."""
+    clickhouse_http_max_body_bytes: int = Field(1 << 30, ge=1 << 20)
+    """Largest body that the port takes, after decompression."""
+
     tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     """Tenant that unauthenticated data belongs to."""
 

@@ -13,6 +13,7 @@ from sightline_core.bus.opening import open_bus
 from sightline_core.serving import HttpServer, api_port
 from sightline_core.store.client import open_store
 from sightline_demo.supervisor import Demo
+from sightline_pipeline.dead_letter_desk import keep_dead_letters
 from sightline_pipeline.schema import migrate_store
 from sightline_pipeline.service import Pipeline
 from sightline_pipeline.service_graph import keep_service_graph
@@ -104,6 +105,8 @@ class Standalone:
         stack.push_async_callback(pipeline.stop)
         service_graph = asyncio.create_task(keep_service_graph(store))
         stack.push_async_callback(_cancel, service_graph)
+        dead_letters = asyncio.create_task(keep_dead_letters(bus, store, settings))
+        stack.push_async_callback(_cancel, dead_letters)
 
         app = create_app(store, bus, settings, ready=self._not_ready)
         server = HttpServer(app, listener, stop_seconds=STOP_SECONDS)
@@ -112,6 +115,7 @@ class Standalone:
         self._parts = [
             asyncio.create_task(pipeline.wait()),
             service_graph,
+            dead_letters,
             asyncio.create_task(server.wait()),
         ]
         collector = Collector(bus, settings)

@@ -11,9 +11,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from sightline_query_api import (
+    attribute_values,
     bookkeeping,
     correlations,
     dependencies,
+    ledger,
     logs,
     services,
     span,
@@ -23,7 +25,9 @@ from sightline_query_api import (
 )
 from sightline_query_api.backend import Backend, Queries
 from sightline_query_api.completeness import ProgressReader
+from sightline_query_api.dead_letters import detail, listing, redrives
 from sightline_query_api.problems import MEDIA_TYPE, ProblemDetails, register_handlers
+from sightline_query_api.shortfalls import GapCache
 from sightline_query_api.web import SecurityHeaders, static_directory, web_app
 
 if TYPE_CHECKING:
@@ -69,6 +73,7 @@ def create_app(
         queries=Queries(store),
         bus=bus,
         progress=ProgressReader(bus),
+        gaps=GapCache(),
         ready=ready,
         settings=settings,
         started=time.time_ns(),
@@ -84,6 +89,11 @@ def create_app(
         correlations,
         dependencies,
         bookkeeping,
+        attribute_values,
+        ledger,
+        listing,
+        detail,
+        redrives,
         status,
     ):
         app.include_router(module.router, prefix=PREFIX)
