@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline_core.bus.protocol import Committed, Record, TopicPartition
-from sightline_core.wire.names import HEADER_RECORDS
+from sightline_core.wire.names import HEADER_RECORDS, Signal
 from sightline_pipeline.backlog import MESSAGE_WEIGHT, RECORD_WEIGHT, Backlog, weight
 from sightline_pipeline.batch import AcceptWindow, Batch, range_in_doubt
 
@@ -18,6 +18,10 @@ WINDOW = AcceptWindow(past_seconds=60, future_seconds=60)
 
 def record(offset: int, value: bytes = b"") -> Record:
     return Record("otlp_spans", 3, offset, 1_700_000_000_000, value, None, ())
+
+
+def weigh(one: Record) -> int:
+    return weight(one, Signal.TRACES)
 
 
 def batch(first: int, last: int) -> Batch:
@@ -93,7 +97,7 @@ def test_the_body_is_length_delimited_messages_in_order() -> None:
 def test_a_backlog_loses_nothing_keeps_order_and_bounds_batches(
     max_bytes: int, steps: list[str | list[int]]
 ) -> None:
-    backlog = Backlog(max_bytes=max_bytes, max_seconds=1.0)
+    backlog = Backlog(Signal.TRACES, max_bytes=max_bytes, max_seconds=1.0)
     added: list[Record] = []
     taken: list[Record] = []
     for now, step in enumerate(steps):
@@ -103,11 +107,11 @@ def test_a_backlog_loses_nothing_keeps_order_and_bounds_batches(
             backlog.add(records, float(now))
         elif len(taken) < len(added):
             cut = backlog.take()
-            assert len(cut.records) == 1 or sum(map(weight, cut.records)) <= max_bytes
+            assert len(cut.records) == 1 or sum(map(weigh, cut.records)) <= max_bytes
             taken += cut.records
         assert taken == added[: len(taken)]
         held = added[len(taken) :]
-        assert backlog.size == sum(map(weight, held))
+        assert backlog.size == sum(map(weigh, held))
         assert backlog.full == (backlog.size >= max_bytes)
         assert (backlog.seconds_until_due(now) is None) == (not held)
     while len(taken) < len(added):
@@ -117,7 +121,7 @@ def test_a_backlog_loses_nothing_keeps_order_and_bounds_batches(
 
 
 def test_a_batch_is_due_when_it_is_full_or_its_oldest_record_has_waited() -> None:
-    backlog = Backlog(max_bytes=3 * MESSAGE_WEIGHT, max_seconds=2.0)
+    backlog = Backlog(Signal.TRACES, max_bytes=3 * MESSAGE_WEIGHT, max_seconds=2.0)
     backlog.add([record(1, b"x" * 4)], now=100.0)
     backlog.add([record(2, b"x" * 4)], now=101.5)
     assert backlog.seconds_until_due(101.5) == pytest.approx(0.5)
@@ -128,7 +132,7 @@ def test_a_batch_is_due_when_it_is_full_or_its_oldest_record_has_waited() -> Non
 
 
 def test_records_left_behind_keep_the_time_they_came_at() -> None:
-    backlog = Backlog(max_bytes=MESSAGE_WEIGHT + 4, max_seconds=2.0)
+    backlog = Backlog(Signal.TRACES, max_bytes=MESSAGE_WEIGHT + 4, max_seconds=2.0)
     backlog.add([record(1, b"xxxx")], now=100.0)
     backlog.add([record(2, b"x")], now=101.0)
     assert backlog.take().last == 1
@@ -137,8 +141,8 @@ def test_records_left_behind_keep_the_time_they_came_at() -> None:
 
 def test_messages_of_many_tiny_records_weigh_what_their_records_cost() -> None:
     flood = Record("otlp_spans", 0, 1, 0, b"\x12\x00" * 50_000, None, ((HEADER_RECORDS, b"50000"),))
-    assert weight(flood) == 50_000 * RECORD_WEIGHT + MESSAGE_WEIGHT
-    backlog = Backlog(max_bytes=20 << 20, max_seconds=1.0)
+    assert weigh(flood) == 50_000 * RECORD_WEIGHT + MESSAGE_WEIGHT
+    backlog = Backlog(Signal.TRACES, max_bytes=20 << 20, max_seconds=1.0)
     backlog.add([flood, flood], now=0.0)
     assert backlog.full
     assert len(backlog.take().records) == 1
@@ -147,4 +151,4 @@ def test_messages_of_many_tiny_records_weigh_what_their_records_cost() -> None:
 @pytest.mark.parametrize("declared", [b"", b"-1", b"many", b"9" * 400, "٣".encode()])
 def test_a_false_number_of_records_weighs_nothing(declared: bytes) -> None:
     odd = Record("otlp_spans", 0, 1, 0, b"x" * 10, None, ((HEADER_RECORDS, declared),))
-    assert weight(odd) == 10 + MESSAGE_WEIGHT
+    assert weigh(odd) == 10 + MESSAGE_WEIGHT

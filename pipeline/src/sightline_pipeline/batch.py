@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from sightline_core.bus.protocol import Committed, Record, TopicPartition
-from sightline_core.wire.envelope import delimited, envelope
+from sightline_core.wire.envelope import delimited, envelope, received_unix_nano
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +91,18 @@ class Batch:
             )
             parts.extend(delimited(record.value, extra))
         return b"".join(parts)
+
+    def received(self, window: AcceptWindow) -> tuple[int, int]:
+        """Return when the first and the last of them was accepted, in unix nanoseconds."""
+        times = [
+            received_unix_nano(
+                record,
+                accept_past_seconds=window.past_seconds,
+                accept_future_seconds=window.future_seconds,
+            )
+            for record in self.records
+        ]
+        return min(times), max(times)
 
     def halves(self) -> tuple[Batch, Batch]:
         """Split a batch of two or more records; the same batch always splits the same way."""

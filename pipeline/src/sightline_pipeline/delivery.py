@@ -1,108 +1,218 @@
-"""Getting one batch into the store: once in effect, whatever fails on the way (design D4, D5)."""
+"""Getting a batch into the store: once in effect, whatever fails on the way (design D4, D5).
+
+What happens by class of error (`sightline_core.store.failures` has the codes):
+
+    unavailable, denied, schema   the same range again until it succeeds; the breaker opens
+    undecodable                   split; alone: a dead letter
+    out of memory                 again a few times, then split; alone: again, then a dead letter
+    too many partitions           split; alone: a dead letter
+    anything else                 again a few times, then as the store's health says
+
+Two rules keep this from harming good data. A message is given up only when the store provably works
+for others meanwhile. A range is split only when nothing of it is stored, because its parts carry
+other tokens: an undecodable range never is; after any other error the ledger is asked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
+import time
+import uuid
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from sightline_core.bus.protocol import Record
 from sightline_core.errors import (
-    BusFull,
-    BusUnavailable,
+    OutOfMemory,
     PoisonBatch,
+    SchemaMismatch,
+    StoreDenied,
     StoreError,
     StoreUnavailable,
+    TooManyPartitions,
 )
-from sightline_pipeline.dead_letters import dead_letter
+from sightline_pipeline.batch import Batch
+from sightline_pipeline.breaker import State, pause_seconds
+from sightline_pipeline.landing import SQL
 
 if TYPE_CHECKING:
-    from sightline_core.bus.protocol import Bus, Record
+    from collections.abc import Awaitable, Callable
+
     from sightline_core.store.client import Store
-    from sightline_pipeline.batch import AcceptWindow, Batch
+    from sightline_core.wire.names import Signal
+    from sightline_pipeline.batch import AcceptWindow
+    from sightline_pipeline.breaker import Breaker
     from sightline_pipeline.landing import Landing
-    from sightline_pipeline.stats import SignalStats
+    from sightline_pipeline.stats import PartitionStats
 
 log = logging.getLogger(__name__)
 
 UNEXPLAINED_TRIES = 3
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 30.0
+MEMORY_TRIES = 8
+"""Memory that others use comes back; a message that failed alone so often does not fit."""
 
 
-def pause_seconds(failures: int) -> float:
-    """Return how long to wait after `failures` in a row: exponential, capped, with jitter."""
-    ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16))
-    return ceiling * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries, guards nothing
+class Verdict(Enum):
+    """What became of a batch."""
+
+    STORED = auto()
+    SPLIT = auto()
+    """It cannot be stored as a whole, and nothing of it is."""
+    INVALID = auto()
+    """It is one message, which cannot be stored while others can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict, and for `INVALID` why, after how many tries."""
+
+    verdict: Verdict
+    error: StoreError | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAccess:
+    """The store, and what bounds its use: shared by all signals of the process."""
+
+    store: Store
+    breaker: Breaker
+    in_flight: asyncio.Semaphore
 
 
 class Delivery:
     """Inserts the batches of one signal."""
 
     def __init__(
-        self, store: Store, bus: Bus, landing: Landing, window: AcceptWindow, stats: SignalStats
+        self, access: StoreAccess, signal: Signal, landing: Landing, window: AcceptWindow
     ) -> None:
-        """Insert into `landing` of `store`; what cannot be decoded goes to `bus`."""
-        self._store = store
-        self._bus = bus
+        """Insert into `landing`."""
+        self._access = access
+        self._signal = signal
         self._landing = landing
         self._window = window
-        self._stats = stats
+        self._last_stored = 0.0
 
-    async def deliver(self, batch: Batch) -> None:
-        """Return once every record of `batch` is stored or dead-lettered.
+    async def deliver(
+        self, batch: Batch, stats: PartitionStats, confirm: Callable[[], Awaitable[None]]
+    ) -> Outcome:
+        """Return once it is known what becomes of `batch`; waits out whatever passes.
 
-        Waits out whatever passes: an unavailable store, a full bus. Cancelling is safe at any
-        point; delivering the same batch again has no effect for what is stored.
+        `confirm` is awaited right before every try and raises when the partition belongs to
+        somebody else by now. Cancelling is safe at any point; delivering the same batch again has
+        no effect for what is stored.
         """
-        try:
-            await self._insert(batch)
-        except StoreError as error:
-            if len(batch.records) == 1:
-                await self._bury(batch.records[0], error)
-                return
-            log.warning("%s: bisecting %d messages: %s", batch.token, len(batch.records), error)
-            for half in batch.halves():
-                await self.deliver(half)
-        else:
-            self._stats.inserted(len(batch.records), batch.size)
-
-    async def _insert(self, batch: Batch) -> None:
         body = batch.body(self._window)
-        failures = 0
+        started, tries = time.monotonic(), 0
         while True:
             try:
-                await asyncio.to_thread(self._landing.insert, self._store, body, batch.token)
-            except StoreUnavailable as error:
-                failures += 1
-                log.warning("%s: insert failed, trying again: %s", batch.token, error)
-            except PoisonBatch:
-                raise
+                await self._insert(body, batch.token, confirm)
             except StoreError as error:
-                # The engine said something we have no class for: it may pass, or be in the data.
-                failures += 1
-                if failures >= UNEXPLAINED_TRIES:
-                    raise
+                tries += 1
+                verdict = await self._judge(batch, error, tries, started)
+                if verdict is not None:
+                    return Outcome(verdict, error, tries)
+                stats.retried(error)
+                governed = _is_outage(error)
                 log.warning("%s: insert failed, trying again: %s", batch.token, error)
             else:
-                self._stats.failing = False
-                return
-            self._stats.retried()
-            await asyncio.sleep(pause_seconds(failures))
+                self._stored(batch, stats)
+                return Outcome(Verdict.STORED)
+            if not governed or self._access.breaker.state is State.CLOSED:
+                await asyncio.sleep(pause_seconds(tries))
 
-    async def _bury(self, record: Record, error: StoreError) -> None:
-        failures = 0
-        while True:
+    async def _insert(
+        self, body: bytes, token: str, confirm: Callable[[], Awaitable[None]]
+    ) -> None:
+        access = self._access
+        async with access.in_flight, access.breaker.permit():
+            await confirm()
             try:
-                await dead_letter(self._bus, record, error, attempts=1)
-            except (BusFull, BusUnavailable) as full:
-                failures += 1
-                log.warning("cannot dead-letter offset %d yet: %s", record.offset, full)
-                await asyncio.sleep(pause_seconds(failures))
-            else:
-                self._stats.dead_lettered += 1
-                log.error(
-                    "dead-lettered %s-%d offset %d: %s",
-                    record.topic, record.partition, record.offset, error,
-                )  # fmt: skip
-                return
+                await asyncio.to_thread(self._landing.insert, access.store, body, token)
+            except (StoreDenied, SchemaMismatch) as error:
+                access.breaker.failed(error, at_once=True)
+                raise
+            except OutOfMemory:
+                raise  # says more about the batch than about the store
+            except StoreUnavailable as error:
+                access.breaker.failed(error)
+                raise
+            except (PoisonBatch, TooManyPartitions):
+                access.breaker.succeeded()
+                raise
+            access.breaker.succeeded()
+
+    def _stored(self, batch: Batch, stats: PartitionStats) -> None:
+        self._last_stored = time.monotonic()
+        stats.inserted(len(batch.records), batch.size)
+        received = batch.received(self._window)[1] / 1e9
+        stats.last_received = received
+        stats.store_delay_seconds = max(0.0, time.time() - received)
+
+    async def _judge(
+        self, batch: Batch, error: StoreError, tries: int, started: float
+    ) -> Verdict | None:
+        """Decide after a failed try; None: the same again."""
+        alone = len(batch.records) == 1
+        if isinstance(error, PoisonBatch):
+            # Decoding comes before anything is stored.
+            if not alone:
+                return Verdict.SPLIT
+            return Verdict.INVALID if await self._works_for_others(started) else None
+        if _is_outage(error):
+            return None
+        memory = isinstance(error, OutOfMemory)
+        patience = MEMORY_TRIES if memory and alone else UNEXPLAINED_TRIES
+        if tries < patience and not isinstance(error, TooManyPartitions):
+            return None
+        if not await self._works_for_others(started) or await self._partly_stored(batch):
+            return None
+        return Verdict.INVALID if alone else Verdict.SPLIT
+
+    async def _works_for_others(self, since: float) -> bool:
+        """Say whether this signal was stored since then, or a message without records can be."""
+        if self._last_stored > since:
+            return True
+        body, token = _probe().body(self._window), f"probe-{uuid.uuid4()}"
+        try:
+            await asyncio.to_thread(self._landing.insert, self._access.store, body, token)
+        except StoreError as error:
+            log.error("the store takes nothing of %s: %s", self._signal, error)  # noqa: TRY400
+            return False
+        return True
+
+    async def _partly_stored(self, batch: Batch) -> bool:
+        """Say whether a failed insert has left something, which only its own token completes."""
+        topic, partition = batch.partition
+        first, last = batch.received(self._window)
+        bound = {
+            "signal": self._signal.value,
+            "topic": topic,
+            "partition": partition,
+            "first": batch.first,
+            "last": batch.last,
+            "from": first,
+            "until": last,
+        }
+        sql = (SQL / "partly_stored.sql").read_text(encoding="utf-8")
+        try:
+            rows = await asyncio.to_thread(self._access.store.rows, sql, bound)
+        except StoreError as error:
+            log.warning("%s: cannot ask the ledger: %s", batch.token, error)
+            return True
+        if rows[0]["found"]:
+            log.error("%s: a failed insert has left a part; only this range completes it",
+                      batch.token)  # fmt: skip
+        return bool(rows[0]["found"])
+
+
+def _is_outage(error: StoreError) -> bool:
+    """Say whether the breaker decides when to try again: what fails is the store, not the batch."""
+    return isinstance(error, StoreUnavailable) and not isinstance(error, OutOfMemory)
+
+
+def _probe() -> Batch:
+    """Return a message without records: it goes through decoding and views and leaves no row."""
+    return Batch([Record("sightline-probe", 0, 0, time.time_ns() // 1_000_000, b"", None, ())])

@@ -65,10 +65,9 @@ def envelope(record: Record, *, accept_past_seconds: float, accept_future_second
     """
     given = dict(reversed(record.headers))  # the first of a repeated name counts
     past, future = int(accept_past_seconds * 1e9), int(accept_future_seconds * 1e9)
-    taken = record.timestamp_ms * 1_000_000
-    received = _decimal(given.get(HEADER_RECEIVED_AT))
-    if received is None or not taken - past <= received <= taken + future:
-        received = taken
+    received = received_unix_nano(
+        record, accept_past_seconds=accept_past_seconds, accept_future_seconds=accept_future_seconds
+    )
     parts = [
         _text(EnvelopeField.TENANT, given.get(HEADER_TENANT) or DEFAULT_TENANT.encode()),
         _text(EnvelopeField.ORIGIN, given.get(HEADER_ORIGIN, b"")),
@@ -85,6 +84,18 @@ def envelope(record: Record, *, accept_past_seconds: float, accept_future_second
     if records is not None:
         parts.append(_number(EnvelopeField.RECORDS, records))
     return b"".join(parts)
+
+
+def received_unix_nano(
+    record: Record, *, accept_past_seconds: float, accept_future_seconds: float
+) -> int:
+    """Return when Sightline first accepted the message, as its envelope says it."""
+    past, future = int(accept_past_seconds * 1e9), int(accept_future_seconds * 1e9)
+    taken = record.timestamp_ms * 1_000_000
+    received = _decimal(record.header(HEADER_RECEIVED_AT))
+    if received is None or not taken - past <= received <= taken + future:
+        return taken
+    return received
 
 
 def delimited(payload: bytes, extra: bytes) -> tuple[bytes, bytes, bytes]:
