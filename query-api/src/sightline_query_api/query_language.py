@@ -35,12 +35,14 @@ class QueryError(SightlineError):
     """A query cannot be read.
 
     Attributes:
+        reason: why, without the position.
         position: characters before the one that is wrong.
     """
 
     def __init__(self, reason: str, position: int) -> None:
         """Say why, and where."""
         super().__init__(f"cannot read the query at character {position + 1}: {reason}")
+        self.reason = reason
         self.position = position
 
 

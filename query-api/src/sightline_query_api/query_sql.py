@@ -130,6 +130,22 @@ class Condition:
         except QueryError as error:
             raise bad_request(str(error), position=error.position) from None
 
+    def has_text(self, field: str, schema: Schema) -> str:
+        """Require a field to be there and not empty; return the expression for its text.
+
+        Raises:
+            Problem: it is no text and no attribute.
+        """
+        fixed = field in schema.choices or field in schema.numbers or field in schema.arrays
+        if fixed or field in ("", "body"):
+            raise bad_request(f"{field or 'a word without field'} has no texts to choose from")
+        try:
+            column = _Compiler(schema, self.parameters).text(field)
+        except QueryError as error:
+            raise bad_request(error.reason) from None
+        self.add(f"notEmpty({column})")
+        return column
+
 
 class _Compiler:
     def __init__(self, schema: Schema, parameters: dict[str, Any]) -> None:
@@ -153,6 +169,9 @@ class _Compiler:
             case Between(_, low, high):
                 bounds = [(">=", low), ("<=", high)]
                 return self._within(node, [bound for bound in bounds if bound[1]])
+
+    def text(self, field: str) -> str:
+        return self._column(Present(field))[0]
 
     def _match(self, node: Match) -> str:
         schema = self._schema

@@ -55,6 +55,8 @@ export function answer(url: URL): Answer {
       return correlationAnswer(second ?? "");
     case "dependencies":
       return page(dependencies(MANY));
+    case "attributes":
+      return page(second === "values" ? attributeValues(query) : attributeKeys(query.get("prefix") ?? ""));
     case "quarantine":
       return page([quarantined(now)]);
     case "ledger":
@@ -92,6 +94,25 @@ function serviceAnswer(
       completeness: completeness("late", 0, ["The newest 42 s are not stored yet."]),
     },
   };
+}
+
+function attributeKeys(prefix: string) {
+  const keys = ["http.route", "http.request.method", "http.response.status_code", "user.id", "order.id"];
+  const record = keys.map((key) => ({ key, scope: "record", types: "s", count: 9 }));
+  const resource = ["host.name", "service.version"].map((key) => ({
+    key,
+    scope: "resource",
+    types: "s",
+    count: 5,
+  }));
+  return [...record, ...resource].filter((one) => one.key.startsWith(prefix));
+}
+
+function attributeValues(query: URLSearchParams) {
+  const values =
+    query.get("field") === "service" ? ["cart", "checkout"] : ["/cart", "/orders/{id}", "two words"];
+  const prefix = (query.get("prefix") ?? "").toLowerCase();
+  return values.filter((value) => value.startsWith(prefix)).map((value) => ({ value, count: 3 }));
 }
 
 function draft(traceId: string) {

@@ -1,7 +1,7 @@
-import { useRef, useState } from "preact/hooks";
-import { usePageKeys } from "../app/keys";
+import { useState } from "preact/hooks";
 import { usePlace } from "../app/place";
 import { QueryHelp } from "../parts/QueryHelp";
+import { QueryBox } from "../query/QueryBox";
 import { useRange } from "../time/RangeContext";
 import { ServiceSelect } from "../traces/TraceForm";
 
@@ -10,9 +10,7 @@ const SEVERITIES = ["trace", "debug", "info", "warn", "error", "fatal"];
 export function LogForm() {
   const { query, update } = usePlace();
   const { refresh } = useRange();
-  const box = useRef<HTMLInputElement>(null);
   const [q, setQ] = useState(query.get("q") ?? "");
-  usePageKeys({ "/": () => box.current?.select() });
   return (
     <form
       class="search-form card"
@@ -24,18 +22,13 @@ export function LogForm() {
       }}
     >
       <div class="search-line">
-        <label class="grow">
-          <span class="visually-hidden">Query</span>
-          <input
-            ref={box}
-            type="search"
-            name="q"
-            value={q}
-            spellcheck={false}
-            placeholder='timeout "connection refused" http.route:/cart'
-            onInput={(event) => setQ(event.currentTarget.value)}
-          />
-        </label>
+        <QueryBox
+          value={q}
+          onChange={setQ}
+          signal="logs"
+          service={query.get("service") ?? ""}
+          placeholder='timeout "connection refused" http.route:/cart'
+        />
         <button type="submit" class="primary">
           Search
         </button>

@@ -1,10 +1,10 @@
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { apiPath } from "../api/client";
 import type { Operation, ServiceSummary } from "../api/types";
 import { usePages } from "../api/useResource";
-import { usePageKeys } from "../app/keys";
 import { servicePath, usePlace } from "../app/place";
 import { QueryHelp } from "../parts/QueryHelp";
+import { QueryBox } from "../query/QueryBox";
 import { parseDuration } from "../time/nanos";
 import { useRange } from "../time/RangeContext";
 
@@ -12,7 +12,6 @@ import { useRange } from "../time/RangeContext";
 export function TraceForm({ busy }: { busy: boolean }) {
   const { query, update } = usePlace();
   const { refresh } = useRange();
-  const box = useRef<HTMLInputElement>(null);
   const [fields, setFields] = useState(() => ({
     q: query.get("q") ?? "",
     service: query.get("service") ?? "",
@@ -21,7 +20,6 @@ export function TraceForm({ busy }: { busy: boolean }) {
     min: query.get("min") ?? "",
     max: query.get("max") ?? "",
   }));
-  usePageKeys({ "/": () => box.current?.select() });
   const change = (name: keyof typeof fields) => (event: { currentTarget: { value: string } }) =>
     setFields({ ...fields, [name]: event.currentTarget.value });
   const pick = (name: "service" | "status") => (event: { currentTarget: { value: string } }) => {
@@ -44,18 +42,13 @@ export function TraceForm({ busy }: { busy: boolean }) {
       }}
     >
       <div class="search-line">
-        <label class="grow">
-          <span class="visually-hidden">Query</span>
-          <input
-            ref={box}
-            type="search"
-            name="q"
-            value={fields.q}
-            spellcheck={false}
-            placeholder="http.route:/cart status:error duration>500ms"
-            onInput={change("q")}
-          />
-        </label>
+        <QueryBox
+          value={fields.q}
+          onChange={(q) => setFields({ ...fields, q })}
+          signal="traces"
+          service={fields.service}
+          placeholder="http.route:/cart status:error duration>500ms"
+        />
         <button type="submit" class="primary" aria-busy={busy}>
           Search
         </button>
