@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sightline_core.dead_letters.letter import Source, header_text
-from sightline_core.dead_letters.partial import SHOWN_FIELDS, Break, decode_partially
+from sightline_core.dead_letters.partial import MAX_DEPTH, SHOWN_FIELDS, Break, decode_partially
 from sightline_core.dead_letters.redact import redact_text
 from sightline_core.wire.names import Signal
 from sightline_core.wire.schema import schema
@@ -26,6 +26,7 @@ _LEVELS: Final = {
     Signal.LOGS: ("resourceLogs", "scopeLogs", "logRecords"),
     Signal.METRICS: ("resourceMetrics", "scopeMetrics", "metrics"),
 }
+_NO_JSON: Final = object()
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _READABLE: Final = re.compile(rb"[\x20-\x7e]{4,}")
@@ -71,10 +72,32 @@ def read_content(source: Source, value: bytes, *, fields: int = SHOWN_FIELDS) ->
         text = value.decode()
     except UnicodeDecodeError:
         return Content("binary")
+    tree = _parsed(text)
+    return Content("text") if tree is _NO_JSON else Content("json", tree)
+
+
+def _parsed(text: str) -> Any:
+    """Return JSON as it can be passed on: not nested beyond measure, no halves of characters."""
     try:
-        return Content("json", json.loads(text))
+        tree = json.loads(text)
+        json.dumps(tree, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        whole = json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace")
+        tree = json.loads(whole)
     except (ValueError, RecursionError):
-        return Content("text")
+        return _NO_JSON
+    level, depth = [tree], 0
+    while level:
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        depth += 1
+        if depth > MAX_DEPTH:
+            return _NO_JSON
+    return tree
 
 
 def gist(source: Source, record: Record, content: Content) -> Gist:
