@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sightline_collector import grpc_server
 from sightline_collector.http import application
-from sightline_collector.http_protocol import BoundedHttpProtocol
 from sightline_collector.intake import Intake
 from sightline_collector.self_report import SelfReport
 from sightline_core.serving import HttpServer, Port
@@ -81,7 +80,6 @@ class Collector:
             application(self._intake, ready=lambda: self._ready),
             listener,
             stop_seconds=STOP_SECONDS,
-            http=BoundedHttpProtocol,
         )
         await self._http.start()
         # Tasks of their own: a cancelled wait for gRPC's end would break its stop.

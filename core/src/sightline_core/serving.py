@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sightline_core.errors import ConfigError
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sightline_core.settings import Settings
+
+MAX_HEAD_BYTES: Final = 64 << 10
+"""Request line and headers, and once more trailers."""
+_PER_FIELD: Final = 64
+"""What a header costs besides its characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +73,62 @@ def api_port(settings: Settings) -> Port:
     )
 
 
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """The HTTP parser with a bound that uvicorn's has not: how much is said before the body.
+
+    Answers 400 and hangs up when a request's head exceeds `max_head_bytes`; without it, headers,
+    URL and trailers of any size are kept in memory. A head that comes in one piece with what
+    precedes it may be larger by one read (256 KiB).
+    """
+
+    max_head_bytes: ClassVar[int] = MAX_HEAD_BYTES
+    _unfinished_head = 0
+    _fields = 0
+    _in_head = False
+
+    def on_message_begin(self) -> None:
+        """Start counting."""
+        super().on_message_begin()
+        self._unfinished_head = self._fields = 0
+        self._in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a complete header or trailer.
+
+        Raises:
+            ValueError: too many; the parser turns it into a parse error.
+        """
+        self._fields += len(name) + len(value) + _PER_FIELD
+        if self._fields > self.max_head_bytes:
+            raise ValueError("too many headers")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Stop counting: what follows is the body."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; count what it keeps of a head that has no end yet."""
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._unfinished_head += len(data)
+            if self._unfinished_head > self.max_head_bytes:
+                self.send_400_response("Request head too large.")
+
+
 class HttpServer:
     """An ASGI app on a bound socket, from `start` to `stop`."""
 
     def __init__(
-        self, app: Any, listener: socket.socket, *, stop_seconds: int, http: Any = "auto"
+        self,
+        app: Any,
+        listener: socket.socket,
+        *,
+        stop_seconds: int,
+        http: type[BoundedHttpProtocol] = BoundedHttpProtocol,
     ) -> None:
-        """Prepare; `stop_seconds` is what requests in flight get, `http` uvicorn's protocol."""
+        """Prepare; `stop_seconds` is what requests in flight get, `http` bounds their heads."""
         self._listener = listener
         self._task: asyncio.Task[None] | None = None
         self._server = _Server(

@@ -1,31 +1,26 @@
-"""Clients of the store, by role, over clickhouse-connect: chDB in this process.
+"""Clients of the store, by role, over clickhouse-connect: chDB in this process, or ClickHouse.
 
 Ingest and query use different clients, so that neither waits for the other (design D9). Calls block
-and release the GIL; asyncio callers run them in threads.
+and release the GIL; asyncio callers run them in threads. The same statements and settings go to
+both kinds of engine.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import queue
-import time
-import uuid
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from sightline_core.errors import StoreError, StoreLocked, StoreUnavailable
-from sightline_core.store.failures import engine_words, store_error
-from sightline_core.store.recovery import repair_deduplication
+from sightline_core.errors import StoreUnavailable
+from sightline_core.store.embedded import EmbeddedEngine
+from sightline_core.store.failures import store_error
+from sightline_core.store.remote import RemoteEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -58,25 +53,35 @@ class Role(StrEnum):
     QUERY = "query"
 
 
+class Engine(Protocol):
+    """What a store runs on."""
+
+    @property
+    def clients(self) -> Sequence[Client]:
+        """One for each set of settings that it was opened with, in their order."""
+
+    def schema_settings(self, schema: str, message: str) -> dict[str, str]:
+        """Return the settings that make it read `message` of a .proto file's text."""
+
+    def close(self) -> None:
+        """Release it. Safe to call twice."""
+
+
 class Store:
-    """A store, opened by one process.
+    """A store, opened.
 
     Clients are lent out one caller at a time; callers beyond their number wait, queries at most
     `WAIT_SECONDS`.
     """
 
-    def __init__(
-        self, directory: Path, ingest: list[Client], query: list[Client], lock_file: int
-    ) -> None:
-        """Own the clients; `lock_file` is the descriptor that keeps other processes out."""
-        self._schemas = directory / "schemas"
-        self._pools: dict[Role, queue.SimpleQueue[Client]] = {}
-        self._clients = [*ingest, *query]
-        for role, clients in ((Role.INGEST, ingest), (Role.QUERY, query)):
-            self._pools[role] = queue.SimpleQueue()
-            for client in clients:
-                self._pools[role].put(client)
-        self._lock_file: int | None = lock_file
+    def __init__(self, engine: Engine, ingest_clients: int) -> None:
+        """Own the engine; the first `ingest_clients` of its clients write, the others read."""
+        self._engine = engine
+        self._pools: dict[Role, queue.SimpleQueue[Client]] = {
+            role: queue.SimpleQueue() for role in Role
+        }
+        for number, client in enumerate(engine.clients):
+            self._pools[Role.INGEST if number < ingest_clients else Role.QUERY].put(client)
 
     @contextmanager
     def client(self, role: Role) -> Iterator[Client]:
@@ -137,31 +142,15 @@ class Store:
             StoreError: anything else.
         """
         settings = {
-            "format_schema": f"{self._schema_file(schema)}:Landing",
+            **self._engine.schema_settings(schema, "Landing"),
             "insert_deduplication_token": token,
         }
         with self.client(Role.INGEST) as client:
             client.raw_insert(table, insert_block=body, fmt="Protobuf", settings=settings)
 
-    def _schema_file(self, schema: str) -> Path:
-        # Given as a string, the embedded engine keeps a copy in the working directory.
-        digest = hashlib.sha256(schema.encode()).hexdigest()
-        file = self._schemas / f"{digest}.proto"
-        if not file.exists():
-            self._schemas.mkdir(exist_ok=True)
-            unfinished = file.with_suffix(f".{uuid.uuid4()}")
-            unfinished.write_text(schema, encoding="utf-8")
-            unfinished.replace(file)
-        return file
-
     def close(self) -> None:
-        """Release the engine and the data directory. Safe to call twice."""
-        for client in self._clients:
-            client.close()
-        self._clients = []
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
+        """Release the engine. Safe to call twice."""
+        self._engine.close()
 
     def __enter__(self) -> Self:
         """Close on leaving the block."""
@@ -173,63 +162,19 @@ class Store:
 
 
 def open_store(settings: Settings, *, ingest_clients: int = 2, query_clients: int = 4) -> Store:
-    """Open the embedded store in `settings.data_dir`.
+    """Open the ClickHouse at `settings.clickhouse_url`, otherwise the engine in `data_dir`.
 
     Raises:
-        StoreLocked: another process has it open.
-        StoreError: the directory cannot be used.
+        StoreLocked: another process has the directory open.
+        StoreUnavailable: the server is out of reach.
+        StoreError: the directory cannot be used, or the server refuses.
+        ConfigError: the URL cannot be used.
     """
-    # The engine takes its time zone from the process; days and partitions are UTC everywhere.
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-    data_dir = settings.data_dir.absolute()
-    directory = data_dir / "store"
-    lock_file = _lock(data_dir)
-    try:
-        repair_deduplication(directory)
-        clients = [
-            _embedded_client(directory, Role.INGEST if number < ingest_clients else Role.QUERY)
-            for number in range(ingest_clients + query_clients)
-        ]
-    except BaseException:
-        os.close(lock_file)
-        raise
-    return Store(data_dir, clients[:ingest_clients], clients[ingest_clients:], lock_file)
-
-
-def _embedded_client(directory: Path, role: Role) -> Client:
-    own = QUERY_SETTINGS if role is Role.QUERY else INGEST_SETTINGS
-    settings = {**ENGINE_SETTINGS, **own}
-    try:
-        return clickhouse_connect.get_client(
-            interface="chdb", path=str(directory), settings=settings, tz_mode="aware"
-        )
-    except ClickHouseError as error:
-        raise StoreError(f"cannot open the store in {directory}: {engine_words(error)}") from error
-
-
-def _lock(data_dir: Path) -> int:
-    if any(sign in str(data_dir) for sign in ":?"):
-        raise StoreError(
-            f"cannot use data directory {data_dir}: the engine takes no path with a colon or "
-            "a question mark"
-        )
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(
-            data_dir / "sightline.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-    except OSError as error:
-        raise StoreError(f"cannot use data directory {data_dir}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise StoreLocked(
-            f"cannot open {data_dir}: process {owner} is using it; stop that one, "
-            "or name another directory with --data-dir or SIGHTLINE_DATA_DIR"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
+    own = [INGEST_SETTINGS] * ingest_clients + [QUERY_SETTINGS] * query_clients
+    each = [{**ENGINE_SETTINGS, **settings_of_role} for settings_of_role in own]
+    engine: Engine
+    if settings.clickhouse_url is not None:
+        engine = RemoteEngine(settings.clickhouse_url.get_secret_value(), each)
+    else:
+        engine = EmbeddedEngine(settings.data_dir.absolute(), each)
+    return Store(engine, ingest_clients)
