@@ -18,7 +18,7 @@ from pydantic_settings import (
 from sightline_core.errors import ConfigError
 
 ENV_PREFIX = "SIGHTLINE_"
-OTHER_VARIABLES = frozenset({"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM"})
+OTHER_VARIABLES = frozenset({"SIGHTLINE_CONFIG", "SIGHTLINE_CHROMIUM", "SIGHTLINE_API_ENDPOINT"})
 """Variables with our prefix that are not settings."""
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]

@@ -1,0 +1,369 @@
+"""`sightline dlq`: dead letters from the command line, over the API of a running Sightline."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import time
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sightline_core.errors import ConfigError
+from sightline_core.output import Output
+from sightline_query_api.dead_letters.remote import Remote
+
+FAILED: Final = 1
+NOTHING_FOUND: Final = 3
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# Terminals obey these: escape sequences, and signs that turn the direction of what follows.
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+Endpoint = Annotated[str, typer.Option(help="Address of the API.", envvar="SIGHTLINE_API_ENDPOINT")]
+Printed = Annotated[Output, typer.Option(help="How to print the result.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
+Group = Annotated[str, typer.Option(help="All of this error: a fingerprint from `dlq list`.")]
+Topic = Annotated[str, typer.Option(help="Only what stood in this topic.")]
+Service = Annotated[str, typer.Option(help="Only what holds telemetry of this service.")]
+Since = Annotated[str, typer.Option(help="Given up since: 30m, 6h, 2d, or a time (RFC 3339).")]
+Until = Annotated[str, typer.Option(help="Given up before: 30m, 6h, 2d ago, or a time.")]
+States = Annotated[
+    list[str] | None,
+    typer.Option("--state", help="dead, parked, redriven or discarded; repeat for several."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Wait = Annotated[bool, typer.Option(help="Wait until it is done.")]
+Key = Annotated[str, typer.Option(help="Equal for every try of this request: done once.")]
+LOCAL: Final = "http://127.0.0.1:8420"
+
+dlq = typer.Typer(
+    no_args_is_help=True,
+    help="Look at dead letters, send them again, or discard them.",
+    epilog="Example: sightline dlq list --since 6h",
+)
+
+
+@dlq.command("list", epilog="Example: sightline dlq list --topic otlp_spans --since 6h")
+def list_letters(
+    topic: Topic = "",
+    group: Group = "",
+    service: Service = "",
+    q: Annotated[str, typer.Option(help="Part of the error or of the preview.")] = "",
+    since: Since = "",
+    until: Until = "",
+    state: States = None,
+    letters: Annotated[bool, typer.Option("--letters", help="One line a letter.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Lines at most.")] = 100,
+    endpoint: Endpoint = LOCAL,
+    output: Printed = Output.TABLE,
+) -> None:
+    """List dead letters by error, the one seen last first; by default the dead and parked ones.
+
+    Exits with 3 when there are none.
+    """
+    path = "/dead-letters" if letters or group else "/dead-letters/groups"
+    found = Remote(endpoint).get(
+        path,
+        {
+            "topic": topic, "fingerprint": group, "service": service, "q": q, "limit": limit,
+            "start": _moment(since), "end": _moment(until), "state": state,
+        },
+    )  # fmt: skip
+    if output is Output.JSON:
+        typer.echo(json.dumps(found, indent=2))
+    elif found["items"]:
+        Console().print(_letters(found["items"]) if letters or group else _groups(found["items"]))
+        if found["next_cursor"]:
+            typer.echo("there are more: ask for a --topic, a --since, or a higher --limit")
+    else:
+        typer.echo("no dead letters")
+    if not found["items"]:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+@dlq.command(epilog="Example: sightline dlq show 3f0c… --reveal --output json")
+def show(
+    letter: Annotated[str, typer.Argument(help="Id of a dead letter.")],
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show secrets and the bytes, too.")
+    ] = False,
+    endpoint: Endpoint = LOCAL,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Show one dead letter, decoded as far as it can be."""
+    found = Remote(endpoint).get(f"/dead-letters/{letter}", {"reveal": "true" if reveal else ""})
+    if output is Output.JSON:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    about = Table(box=None, show_header=False)
+    shown = {name: value for name, value in found["letter"].items() if value not in ("", [], None)}
+    for name, value in shown.items():
+        about.add_row(
+            name.replace("_", " "), _plain(", ".join(value) if isinstance(value, list) else value)
+        )
+    for header in found["headers"]:
+        about.add_row(_plain(f"header {header['name']}"), _plain(header["value"]))
+    console = Console()
+    console.print(about)
+    _show_value(console, found)
+
+
+@dlq.command(epilog="Example: sightline dlq redrive --group 1f2e3d4c5b6a7988 --salvage --dry-run")
+def redrive(
+    ids: Ids = None,
+    group: Group = "",
+    topic: Topic = "",
+    service: Service = "",
+    since: Since = "",
+    until: Until = "",
+    state: States = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value: give records the attribute.")
+    ] = None,
+    replace: Annotated[
+        list[str] | None, typer.Option(help="name=value: change the attribute where it is.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Remove the attribute.")] = None,
+    scope: Annotated[str, typer.Option(help="Of these attributes: record or resource.")] = "record",
+    clamp_time: Annotated[
+        bool, typer.Option("--clamp-time", help="Move times into the accepted window.")
+    ] = False,
+    repair_text: Annotated[
+        bool, typer.Option("--repair-text", help="Replace what is not UTF-8.")
+    ] = False,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Send what can be read, give up the rest.")
+    ] = False,
+    edited: Annotated[
+        Path | None, typer.Option(help="JSON file to send in place of the one letter.")
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Messages a second at most.")] = 100,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    yes: Yes = False,
+    wait: Wait = True,
+    key: Key = "",
+    endpoint: Endpoint = LOCAL,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Send dead letters again: some by id, a group, a topic, or a range of time; fixed if asked.
+
+    Shows what it would do and asks first. What fails again is parked: it is sent again only by id,
+    or with --state parked. Exits with 1 when letters could not be sent, 3 when there are none.
+    """
+    steps: list[dict[str, Any]] = [{"op": "repair_text"}] if repair_text else []
+    steps += [{"op": "salvage"}] if salvage else []
+    for op, given in (("set", set_), ("replace", replace)):
+        steps += [{"op": op, "scope": scope, **_pair(one)} for one in given or ()]
+    steps += [{"op": "drop", "scope": scope, "attribute": name} for name in drop or ()]
+    steps += [{"op": "clamp_time"}] if clamp_time else []
+    fix: dict[str, Any] = {"steps": steps}
+    if edited is not None:
+        fix["edited"] = _json_file(edited)
+    body = {
+        "selection": _selection(ids, group, topic, service, since, until, state),
+        "fix": fix, "rate": rate, "actor": _actor(),
+    }  # fmt: skip
+    remote = Remote(endpoint)
+    trial = remote.post("/redrives", body | {"dry_run": True})
+    if output is Output.TABLE or dry_run:
+        _print_trial(trial, output)
+    if not trial["letters"]:
+        raise typer.Exit(NOTHING_FOUND)
+    if dry_run:
+        raise typer.Exit(FAILED if any(one["problem"] for one in trial["trials"]) else 0)
+    if not yes:
+        typer.confirm(f"Send {trial['letters']} again?", abort=True, err=True)
+    _follow(remote, remote.post("/redrives", body, key), wait=wait, output=output)
+
+
+@dlq.command(epilog='Example: sightline dlq discard --topic otlp_logs --reason "a test, over"')
+def discard(
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+    ids: Ids = None,
+    group: Group = "",
+    topic: Topic = "",
+    service: Service = "",
+    since: Since = "",
+    until: Until = "",
+    state: States = None,
+    yes: Yes = False,
+    wait: Wait = True,
+    key: Key = "",
+    endpoint: Endpoint = LOCAL,
+    output: Printed = Output.TABLE,
+) -> None:
+    """Give dead letters up. Their bytes stay in the dead-letter topic until they expire."""
+    selection = _selection(ids, group, topic, service, since, until, state)
+    remote = Remote(endpoint)
+    trial = remote.post("/redrives", {"selection": selection, "dry_run": True})
+    if not trial["letters"]:
+        typer.echo("no dead letters", err=True)
+        raise typer.Exit(NOTHING_FOUND)
+    if not yes:
+        typer.confirm(f"Discard {trial['letters']} dead letters?", abort=True, err=True)
+    body = {"selection": selection, "reason": reason, "actor": _actor()}
+    asked = remote.post("/dead-letters/discard", body, key)
+    _follow(remote, asked, wait=wait, output=output)
+
+
+@dlq.command(epilog="Example: sightline dlq history --output json")
+def history(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Lines at most.")] = 20,
+    endpoint: Endpoint = LOCAL,
+    output: Printed = Output.TABLE,
+) -> None:
+    """List who sent again or discarded what, the last first."""
+    found = Remote(endpoint).get("/redrives", {"limit": limit})
+    if output is Output.JSON:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        Console().print(_redrives(found["items"]))
+
+
+def _selection(
+    ids: list[str] | None,
+    group: str,
+    topic: str,
+    service: str,
+    since: str,
+    until: str,
+    states: list[str] | None,
+) -> dict[str, Any]:
+    given = {
+        "ids": ids, "fingerprint": group, "topic": topic, "service": service,
+        "start": _nanoseconds(since), "end": _nanoseconds(until), "states": states,
+    }  # fmt: skip
+    return {name: value for name, value in given.items() if value}
+
+
+def _moment(text: str) -> str:
+    """Return a time for the API: `6h` is six hours ago."""
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if not match:
+        return text
+    return str(time.time_ns() - int(match[1]) * _UNITS[match[2]] * 1_000_000_000)
+
+
+def _nanoseconds(text: str) -> int | None:
+    from sightline_query_api.times import parse_time  # noqa: PLC0415 - brings FastAPI along
+
+    try:
+        return parse_time(_moment(text)) if text else None
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"cannot use the time {text!r}: it {error}, nor like 30m, 6h, 2d"
+        ) from None
+
+
+def _pair(text: str) -> dict[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise ConfigError(f"cannot use {text!r}: it must be name=value")
+    try:
+        scalar = json.loads(value)
+    except ValueError:
+        scalar = value
+    return {"attribute": name, "value": value if isinstance(scalar, (dict, list)) else scalar}
+
+
+def _json_file(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot use {path}: {error}") from None
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+def _follow(remote: Remote, asked: Any, *, wait: bool, output: Output) -> None:
+    found = remote.finished(asked["id"]) if wait else asked
+    if output is Output.JSON:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        Console().print(_redrives([found]))
+        for problem in found["problems"]:
+            Console().print(_plain(problem))
+    if found["failed"] or found["state"] in ("failed", "cancelled"):
+        raise typer.Exit(FAILED)
+
+
+def _print_trial(trial: Any, output: Output) -> None:
+    if output is Output.JSON:
+        typer.echo(json.dumps(trial, indent=2))
+        return
+    console = Console()
+    where = ", ".join(f"{count} to {topic}" for topic, count in trial["topics"].items())
+    least = f", in {trial['seconds']:g} seconds at least" if trial["letters"] else ""
+    console.print(_plain(f"{trial['letters']} dead letters: {where or 'nothing to send'}{least}"))
+    for one in trial["trials"]:
+        outcome = one["problem"] or f"{one['size_before']} bytes, {one['size_after']} as sent"
+        console.print(_plain(f"  {one['id']}  {outcome}"))
+
+
+def _show_value(console: Console, found: Any) -> None:
+    value = found["value"]
+    if value is None:
+        console.print(_plain(f"value: {found['missing']}"))
+        return
+    for one in value["breaks"]:
+        console.print(_plain(f"breaks at byte {one['offset']} {one['path']}: {one['reason']}"))
+    tree = value["tree"]
+    text = json.dumps(tree, indent=2, ensure_ascii=False) if tree is not None else value["text"]
+    for line in (text or "").splitlines():
+        console.print(_plain(line))
+    if found["raw"]:
+        raw = bytes.fromhex(found["raw"]["hex"])
+        for at in range(0, len(raw), 16):
+            part = raw[at : at + 16]
+            signs = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+            console.print(
+                _plain(f"{found['raw']['offset'] + at:08x}  {part.hex(' '):<47}  {signs}")
+            )
+
+
+def _groups(items: list[Any]) -> Table:
+    table = Table("group", "topic", "letters", "parked", "a minute", "oldest", "error", box=None)
+    for one in items:
+        table.add_row(
+            one["fingerprint"], _plain(one["topic"]), str(one["letters"]), str(one["parked"]),
+            f"{one['per_minute']:g}", one["oldest"][:19],
+            _plain(f"{one['reason']}: {one['pattern']}"),
+        )  # fmt: skip
+    return table
+
+
+def _letters(items: list[Any]) -> Table:
+    table = Table("id", "state", "from", "given up", "reason", "preview", box=None)
+    for one in items:
+        place = f"{one['topic']}-{one['partition']} {one['offset']}"
+        table.add_row(
+            one["id"], one["state"], _plain(place), one["last_seen"][:19], _plain(one["reason"]),
+            _plain(one["preview"]),
+        )  # fmt: skip
+    return table
+
+
+def _redrives(items: list[Any]) -> Table:
+    table = Table("id", "what", "state", "when", "who", "letters", "done", "failed", box=None)
+    for one in items:
+        table.add_row(
+            one["id"], one["action"], one["state"], one["created"][:19], _plain(one["actor"]),
+            "" if one["total"] is None else str(one["total"]), str(one["done"]),
+            str(one["failed"]),
+        )  # fmt: skip
+    return table
+
+
+def _plain(value: Any) -> Text:
+    """Return text that a terminal prints and does not obey."""
+    return Text(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(value)))
