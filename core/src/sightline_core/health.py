@@ -85,7 +85,7 @@ class HealthServer:
         self._listener = port.bind()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"http://{host}:{self._listener.getsockname()[1]}"
-        self._server = HttpServer(self._answer, self._listener, stop_seconds=1)
+        self._server = HttpServer(self, self._listener, stop_seconds=1)
 
     async def start(self) -> None:
         """Return when it answers."""
@@ -96,7 +96,8 @@ class HealthServer:
         await self._server.stop()
         self._listener.close()
 
-    async def _answer(self, scope: Mapping[str, Any], _: Any, send: Any) -> None:
+    async def __call__(self, scope: Mapping[str, Any], _: Any, send: Any) -> None:
+        """Answer one request, as an ASGI application."""
         status, kind, body = self._page(scope["path"], scope["method"])
         headers = [
             (b"content-type", kind.encode()),

@@ -11,6 +11,8 @@ from sightline_core.errors import StoreError
 from sightline_pipeline.landing import SQL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sightline_core.store.client import Store
 
 log = logging.getLogger(__name__)
@@ -21,11 +23,15 @@ SPANS_READ_WHOLE = 1_000_000
 """Above so many spans in the recent minutes, whole traces are sampled to about this number."""
 
 
-async def keep_service_graph(store: Store) -> None:
-    """Refresh every `PERIOD_SECONDS` until cancelled; the next makes up for a failed one."""
+async def keep_service_graph(store: Store, *, mine: Callable[[], bool] = lambda: True) -> None:
+    """Refresh every `PERIOD_SECONDS` until cancelled; the next makes up for a failed one.
+
+    Of several processes, only the one that says it is `mine` does so.
+    """
     while True:
         try:
-            await asyncio.to_thread(refresh_service_graph, store, datetime.now(UTC))
+            if mine():
+                await asyncio.to_thread(refresh_service_graph, store, datetime.now(UTC))
         except StoreError as error:
             log.warning("cannot refresh the service graph, trying again: %s", error)
         await asyncio.sleep(PERIOD_SECONDS)

@@ -191,6 +191,33 @@ class EmbeddedBus:
         self.check_open()
         return [await self._lag(group, log) for log in self._file.topics.get(topic, [])]
 
+    async def forget_group(self, group: str) -> None:
+        """Forget a group for good: its progress, and that retention waits for it.
+
+        Without this, a group that nobody runs any more holds the messages of its topics for ever.
+        (Kafka forgets groups by itself, and its retention waits for none.)
+
+        Raises:
+            BusError: the group has members.
+            BusUnavailable, BusFull: not forgotten, or unknown; try again.
+        """
+        self._groups.check_abandoned(group)
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute(statements()["forget_subscriptions"], (group,))
+            connection.execute(statements()["forget_progress"], (group,))
+
+        def committed() -> None:
+            # Replaced, not changed: retention may be looking at the old ones on its thread.
+            self._file.progress = {
+                key: held for key, held in self._file.progress.items() if key[0] != group
+            }
+            self._file.subscriptions = {
+                topic: groups - {group} for topic, groups in self._file.subscriptions.items()
+            }
+
+        await self._work(f"forget group {group}", run, committed)
+
     async def close(self) -> None:
         """See `Bus.close`."""
         if self._closing is None:

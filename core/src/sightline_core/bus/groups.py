@@ -68,6 +68,11 @@ class Group:
         self._owner: dict[TopicPartition, GroupConsumer] = {}
         self._commits_running: Counter[TopicPartition] = Counter()
 
+    @property
+    def has_members(self) -> bool:
+        """Whether anybody has joined and not left."""
+        return bool(self._members)
+
     def join(self, member: GroupConsumer) -> None:
         """Add a member, unless it is one."""
         if member not in self._members:
@@ -162,6 +167,12 @@ class GroupCoordinator:
             listener,
             max_poll_seconds=self._max_poll_seconds,
         )
+
+    def check_abandoned(self, group: str) -> None:
+        """Raise `BusError` if the group has members."""
+        known = self._groups.get(group)
+        if known is not None and known.has_members:
+            raise BusError(f"cannot forget group {group}: it has members; stop them first")
 
     def topics_changed(self) -> None:
         """Deal new partitions out."""

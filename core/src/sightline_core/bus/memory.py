@@ -95,6 +95,12 @@ class MemoryBus:
             self._lag(group, TopicPartition(topic, n)) for n in range(self.partition_count(topic))
         ]
 
+    async def forget_group(self, group: str) -> None:
+        """Forget the group's progress, as `EmbeddedBus.forget_group` does."""
+        self.check_open()
+        self._groups.check_abandoned(group)
+        self._progress = {key: held for key, held in self._progress.items() if key[0] != group}
+
     async def close(self) -> None:
         """See `Bus.close`."""
         self._closed = True

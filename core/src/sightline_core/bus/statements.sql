@@ -74,6 +74,12 @@ INSERT INTO progress (group_name, log_id, next_offset, metadata) VALUES (?, ?, ?
 ON CONFLICT (group_name, log_id) DO UPDATE
 SET next_offset = excluded.next_offset, metadata = excluded.metadata
 
+-- name: forget_subscriptions
+DELETE FROM subscription WHERE group_name = ?
+
+-- name: forget_progress
+DELETE FROM progress WHERE group_name = ?
+
 -- name: find_batch
 SELECT id, timestamp_ms FROM batch WHERE id <= :id AND id >= :floor ORDER BY id DESC LIMIT 1
 
