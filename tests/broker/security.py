@@ -121,7 +121,8 @@ class Tls:
             "ssl.truststore.location": str(self.authority),
         }
         if self.client_must_show_certificate:
-            lines["ssl.client.auth"] = "required"
+            # With SASL, too, Kafka heeds this only for a listener by name.
+            lines["listener.name.client.ssl.client.auth"] = "required"
         return lines
 
     def _certify(self, name: str) -> None:

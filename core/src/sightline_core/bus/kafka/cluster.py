@@ -17,6 +17,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from sightline_core.bus.kafka.connecting import connect
 from sightline_core.bus.kafka.failures import FAILURES, as_bus_error
 from sightline_core.bus.protocol import Committed, Record, TopicPartition
 
@@ -40,6 +41,7 @@ _PASSING: Final = (
     errors.NotControllerError,
     errors.NodeNotReadyError,
     errors.KafkaConnectionError,
+    ConnectionError,
     errors.RequestTimedOutError,
     errors.StaleMetadata,
 )
@@ -159,7 +161,7 @@ class Cluster:
             if self._client is None:
                 client = AIOKafkaClient(**self._options.client())
                 try:
-                    await client.bootstrap()
+                    await connect(client.bootstrap(), self._options)
                 except BaseException:
                     await client.close()
                     raise

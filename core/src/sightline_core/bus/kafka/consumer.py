@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 from sightline_core.bus.kafka.buffers import Buffers
 from sightline_core.bus.kafka.cluster import as_record
 from sightline_core.bus.kafka.commits import commit
+from sightline_core.bus.kafka.connecting import connect
 from sightline_core.bus.kafka.failures import FAILURES, as_bus_error
 from sightline_core.bus.kafka.membership import Changes
 from sightline_core.bus.kafka.watchdog import Watchdog
@@ -164,7 +165,7 @@ class KafkaConsumer:
         )
         try:
             async with asyncio.timeout(self._options.request_timeout_seconds):
-                await client.start()
+                await connect(client.start(), self._options)
         except FAILURES as error:
             await _stop(client)
             raise as_bus_error(error, doing) from error
@@ -238,7 +239,15 @@ class KafkaConsumer:
             client._subscription._fetch_count = 0  # noqa: SLF001
             client._subscription._last_fetch_ended = time.monotonic()  # noqa: SLF001
         if not fetching.cancelled():
-            fetching.result()
+            try:
+                fetching.result()
+            except FAILURES as error:
+                raise as_bus_error(error, f"read {', '.join(self._topics)}") from error
+            except UnicodeDecodeError as error:
+                raise BusError(
+                    f"cannot read {', '.join(self._topics)}: the name of a header is not UTF-8 "
+                    f"({error}); move the group past that message"
+                ) from error
 
     async def _fetch(
         self, client: AIOKafkaConsumer, changes: Changes, max_bytes: int, seconds: float
@@ -273,8 +282,6 @@ class KafkaConsumer:
         except errors.OffsetOutOfRangeError as error:
             await self._lost_position(error)
             return
-        except FAILURES as error:
-            raise as_bus_error(error, f"read {', '.join(self._topics)}") from error
         for found, records in fetched.items():
             partition = TopicPartition(found.topic, found.partition)
             self._buffers.add(partition, [as_record(partition, record) for record in records])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Final
 
 from aiokafka import errors
@@ -20,22 +21,59 @@ MOVED_ON: Final = (
 )
 """The group has moved on without this member."""
 
-_AUTHORIZATION: Final = {
-    errors.TopicAuthorizationFailedError: "the topic",
-    errors.GroupAuthorizationFailedError: "the consumer group",
-    errors.ClusterAuthorizationFailedError: "the cluster",
-    errors.TransactionalIdAuthorizationFailed: "the producer id",
-}
-_LASTING: Final = (
-    errors.InvalidTopicError,
-    errors.InvalidPartitionsError,
-    errors.InvalidReplicationFactorError,
-    errors.InvalidConfigurationError,
-    errors.PolicyViolationError,
-    errors.OffsetMetadataTooLargeError,
-    errors.InvalidGroupIdError,
-    errors.InvalidSessionTimeoutError,
-    errors.UnsupportedVersionError,
+_GRANT: Final = "; have the access rule (ACL) granted, it is tried again"
+_MEANINGS: Final[tuple[tuple[tuple[type[Exception], ...], type[BusError], str], ...]] = (
+    (MOVED_ON, Fenced, "the group gave the partition to another member"),
+    (
+        (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError),
+        MessageTooLarge,
+        "Kafka finds it too large; split it",
+    ),
+    (
+        (errors.TopicAuthorizationFailedError,),
+        BusUnavailable,
+        f"Kafka does not allow this user to use the topic{_GRANT}",
+    ),
+    (
+        (errors.GroupAuthorizationFailedError,),
+        BusUnavailable,
+        f"Kafka does not allow this user to use the consumer group{_GRANT}",
+    ),
+    (
+        (errors.ClusterAuthorizationFailedError, errors.TransactionalIdAuthorizationFailed),
+        BusUnavailable,
+        f"Kafka does not allow this user to use the cluster{_GRANT}",
+    ),
+    (
+        (errors.SaslAuthenticationFailed, errors.AuthenticationFailedError),
+        BusUnavailable,
+        "Kafka refuses the user or the password (kafka_sasl_username, kafka_sasl_password): {}",
+    ),
+    (
+        (ssl.SSLError,),
+        BusUnavailable,
+        "no TLS with Kafka (kafka_ssl_ca_file, kafka_ssl_cert_file): {}",
+    ),
+    (
+        (errors.IncompatibleBrokerVersion, errors.UnrecognizedBrokerVersion),
+        BusError,
+        "the broker speaks no protocol version in common: {}",
+    ),
+    (
+        (
+            errors.InvalidTopicError,
+            errors.InvalidPartitionsError,
+            errors.InvalidReplicationFactorError,
+            errors.InvalidConfigurationError,
+            errors.PolicyViolationError,
+            errors.OffsetMetadataTooLargeError,
+            errors.InvalidGroupIdError,
+            errors.InvalidSessionTimeoutError,
+            errors.UnsupportedVersionError,
+        ),
+        BusError,
+        "{}",
+    ),
 )
 
 
@@ -50,20 +88,9 @@ def as_bus_error(error: Exception, doing: str) -> BusError:
         `BusUnavailable` for whatever may pass, access rights included: somebody may grant them,
         and until then the data stays where it is.
     """
-    if isinstance(error, MOVED_ON):
-        return Fenced(f"cannot {doing}: the group gave the partition to another member")
-    if isinstance(error, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
-        return MessageTooLarge(f"cannot {doing}: Kafka finds it too large; split it")
-    for kind, what in _AUTHORIZATION.items():
-        if isinstance(error, kind):
-            return BusUnavailable(
-                f"cannot {doing}: Kafka does not allow this user to use {what}; "
-                "have the access rule (ACL) granted, it is tried again"
-            )
-    if isinstance(error, errors.IncompatibleBrokerVersion | errors.UnrecognizedBrokerVersion):
-        return BusError(f"cannot {doing}: the broker speaks no version in common: {_say(error)}")
-    if isinstance(error, _LASTING):
-        return BusError(f"cannot {doing}: {_say(error)}")
+    for kinds, meaning, why in _MEANINGS:
+        if isinstance(error, kinds):
+            return meaning(f"cannot {doing}: {why.format(_say(error))}")
     return BusUnavailable(f"cannot {doing}: {_say(error)}")
 
 
