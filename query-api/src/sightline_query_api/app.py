@@ -17,6 +17,7 @@ from sightline_query_api import (
     dependencies,
     ledger,
     logs,
+    partitions,
     services,
     span,
     status,
@@ -94,6 +95,7 @@ def create_app(
         listing,
         detail,
         redrives,
+        partitions,
         status,
     ):
         app.include_router(module.router, prefix=PREFIX)

@@ -41,6 +41,14 @@ class Queries:
         return self.rows(name, parameters, **clauses)[0]
 
     def json_lines(self, name: str, parameters: Mapping[str, Any], **clauses: str) -> bytes:
+    def command(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """Run a statement that writes; needs a store whose user may.
+
+        Raises:
+            StoreError: nothing was written.
+        """
+        self._store.command(statement(name), parameters)
+
         """Run a statement and return one JSON object per line, as the engine writes it."""
         return self._store.json_lines(statement(name, **clauses), parameters)
 
