@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 from sightline_collector.collector import Collector
 from sightline_core.bus.opening import open_bus
-from sightline_core.clickhouse_http.server import ClickHouseServer
 from sightline_core.health import HealthServer
 from sightline_core.serving import HttpServer, api_port
 from sightline_core.store.client import open_store
@@ -103,15 +102,15 @@ class Standalone:
         stack.push_async_callback(bus.close)
 
         pipeline = Pipeline(bus, store, settings)
-        await pipeline.start()
-        stack.push_async_callback(pipeline.stop)
-        service_graph = asyncio.create_task(keep_service_graph(store))
         health = HealthServer(
             settings, not_ready=pipeline.not_ready, metrics=pipeline.reporter.metrics
         )
         pipeline.reporter.health_url = health.url
         stack.push_async_callback(health.stop)
         await health.start()
+        await pipeline.start()
+        stack.push_async_callback(pipeline.stop)
+        service_graph = asyncio.create_task(keep_service_graph(store))
         stack.push_async_callback(_cancel, service_graph)
         dead_letters = asyncio.create_task(keep_dead_letters(bus, store, settings))
         stack.push_async_callback(_cancel, dead_letters)
