@@ -53,6 +53,8 @@ def configure(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
         holder: Any = importlib.import_module(module)
         setattr(holder, name, None)
         setattr(holder, f"{name}_SET_ONCE", Once())
+    meters: Any = importlib.import_module("opentelemetry.metrics._internal")
+    meters._PROXY_METER_PROVIDER = meters._ProxyMeterProvider()  # it remembers the last provider
 
 
 @pytest.fixture

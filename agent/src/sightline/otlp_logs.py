@@ -12,6 +12,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, ConsoleLogRe
 
 from sightline import correlation
 from sightline.attributes import attribute, clean
+from sightline.counted import Count, show
 from sightline.runtime import LEVELS
 
 if TYPE_CHECKING:
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 class CorrelationLogs(LogRecordProcessor):
     """Puts the correlation id on every log record, whoever makes it."""
 
+    def __init__(self) -> None:
+        """Count the records."""
+        self.created = Count()
+
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Set `correlation.id` unless the record has one."""
+        """Count the record; set `correlation.id` unless it has one."""
+        self.created.add()
         record = log_record.log_record
         value = correlation.find(record.context)
         if value is not None and isinstance(record.attributes, MutableMapping):
@@ -80,14 +86,20 @@ class LogEmitter:
             self._provider.force_flush()
 
 
-def start_logs(resource: Resource, exporter: LogRecordExporter) -> LogEmitter:
-    """Make the process's logger provider, or use the one that somebody made before."""
+def start_logs(resource: Resource, exporter: LogRecordExporter, *, count: bool) -> LogEmitter:
+    """Make the process's logger provider, or use the one that somebody made before.
+
+    With `count`, records are counted for `otel.sdk.log.created`.
+    """
     existing = get_logger_provider()
     if isinstance(existing, LoggerProvider):
         existing.add_log_record_processor(CorrelationLogs())
         return LogEmitter(existing, ours=False)
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_log_record_processor(CorrelationLogs())
+    correlate = CorrelationLogs()
+    provider.add_log_record_processor(correlate)
+    if count:
+        show("otel.sdk.log.created", "{log_record}", lambda: correlate.created.value)
     provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
     set_logger_provider(provider)
     return LogEmitter(provider)

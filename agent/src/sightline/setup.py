@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 
 from sightline import exporters
 from sightline.config import Console
+from sightline.counted import counting
 from sightline.otlp_logs import start_logs
 from sightline.propagation import CorrelationPropagator
 from sightline.runtime import LEVELS, Closer, Runtime, Signal
@@ -41,8 +42,9 @@ def build(options: Options) -> Runtime:
     logs: LogEmitter | None = None
     signals: list[Signal] = []
     if not disabled:
-        logs = _logs(options, resource)
-        signals = _signals(options, resource, logs)
+        with counting() as ours:
+            logs = _logs(options, resource, count=ours)
+            signals = _signals(options, resource, logs, count=ours)
     return Runtime(
         service=str(resource.attributes.get("service.name", "")),
         threshold=LEVELS[options.level],
@@ -76,15 +78,18 @@ def _hooks(options: Options) -> tuple[Callable[[], None], ...]:
     return tuple(undo)
 
 
-def _logs(options: Options, resource: Resource) -> LogEmitter | None:
+def _logs(options: Options, resource: Resource, *, count: bool) -> LogEmitter | None:
     exporter = exporters.log_exporter(options.endpoint)
-    return start_logs(resource, exporter) if exporter is not None else None
+    return start_logs(resource, exporter, count=count) if exporter is not None else None
 
 
-def _signals(options: Options, resource: Resource, logs: LogEmitter | None) -> list[Signal]:
+def _signals(
+    options: Options, resource: Resource, logs: LogEmitter | None, *, count: bool
+) -> list[Signal]:
     """Start the rest; logs come first at the end, because they explain the others."""
     signals = [Signal(logs.flush, logs.close)] if logs is not None else []
-    signals.append(start_traces(resource, exporters.span_exporter(options.endpoint)))
+    spans = exporters.span_exporter(options.endpoint)
+    signals.append(start_traces(resource, spans, count=count))
     exporter = exporters.metric_exporter(options.endpoint)
     existing = metrics.get_meter_provider()
     if isinstance(existing, MeterProvider):
