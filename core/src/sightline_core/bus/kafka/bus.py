@@ -12,7 +12,7 @@ from sightline_core.bus.kafka.options import KafkaOptions
 from sightline_core.bus.kafka.sender import Sender
 from sightline_core.bus.kafka.topics import Topics
 from sightline_core.bus.protocol import Lag, Message, Position, Record, TopicPartition
-from sightline_core.errors import BusError, OffsetOutOfRange
+from sightline_core.errors import BusError, BusUnavailable, OffsetOutOfRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,9 @@ class KafkaBus:
             count = await self._partition_count(topic, asked=partition)
             number = self._partitioner.choose(topic, encoded, count, partition)
             return await self._sender.send(topic, number, message, encoded.size)
+        except BusUnavailable:
+            self._counts.pop(topic, None)  # perhaps it was deleted
+            raise
         finally:
             self._sending -= 1
             if not self._sending:

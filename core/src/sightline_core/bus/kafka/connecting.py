@@ -1,8 +1,9 @@
-"""Connecting, with a reason when it fails: aiokafka itself only says that it could not."""
+"""Connecting, with what aiokafka lacks: a reason when it fails, and patience."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import errors
 from aiokafka.conn import collect_hosts, create_conn
@@ -12,7 +13,30 @@ from sightline_core.bus.kafka.failures import FAILURES
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from aiokafka.client import AIOKafkaClient
+
     from sightline_core.bus.kafka.options import KafkaOptions
+
+_METADATA_SPACING_SECONDS: Final = 0.1
+
+
+def spare(client: AIOKafkaClient) -> None:
+    """Let a client ask for metadata ten times a second at most.
+
+    While a partition has no leader, aiokafka's producers and fetchers ask as fast as brokers
+    answer, thousands of times a second.
+    """
+    update = client._metadata_update  # noqa: SLF001 - the one place that all of them go through
+    loop = asyncio.get_running_loop()
+    earliest = 0.0
+
+    async def spaced(*arguments: Any) -> Any:
+        nonlocal earliest
+        await asyncio.sleep(max(0.0, earliest - loop.time()))
+        earliest = loop.time() + _METADATA_SPACING_SECONDS
+        return await update(*arguments)
+
+    client._metadata_update = spaced  # noqa: SLF001
 
 
 async def connect(starting: Awaitable[None], options: KafkaOptions) -> None:

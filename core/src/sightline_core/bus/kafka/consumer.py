@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 from sightline_core.bus.kafka.buffers import Buffers
 from sightline_core.bus.kafka.cluster import as_record
 from sightline_core.bus.kafka.commits import commit
-from sightline_core.bus.kafka.connecting import connect
+from sightline_core.bus.kafka.connecting import connect, spare
 from sightline_core.bus.kafka.failures import FAILURES, as_bus_error
 from sightline_core.bus.kafka.membership import Changes
 from sightline_core.bus.kafka.watchdog import Watchdog
@@ -163,6 +163,7 @@ class KafkaConsumer:
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
             **self._options.client(),
         )
+        spare(client._client)  # noqa: SLF001 - not to be had otherwise
         try:
             async with asyncio.timeout(self._options.request_timeout_seconds):
                 await connect(client.start(), self._options)
@@ -254,9 +255,9 @@ class KafkaConsumer:
     ) -> None:
         count = max(1, min(_MOST_RECORDS, max_bytes // (self._buffers.record_bytes + 1)))
         hungry = self._buffers.hungry()
-        if not changes.joined or (seconds and not hungry):
-            # Nothing to wait for but a change; also raises what keeps this member from joining.
-            await client.getmany(timeout_ms=round(seconds * 1000), max_records=1)
+        if not changes.joined or not hungry:
+            # Nothing to fetch, only a change to wait for, or what keeps this member from joining.
+            client._coordinator.check_errors()  # noqa: SLF001 - getmany would take records along
             await asyncio.sleep(seconds)
             return
         for partition in hungry:

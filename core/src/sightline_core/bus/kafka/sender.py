@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaProducer, errors
 
-from sightline_core.bus.kafka.connecting import connect
+from sightline_core.bus.kafka.connecting import connect, spare
 from sightline_core.bus.kafka.failures import FAILURES, as_bus_error
 from sightline_core.bus.protocol import Position
 from sightline_core.errors import BusUnavailable, MessageTooLarge
@@ -98,6 +98,7 @@ class Sender:
                     **self._options.client(),
                 )
                 try:
+                    spare(producer.client)
                     await connect(producer.start(), self._options)
                 except BaseException:
                     self._keep(_stop(producer, 0))
