@@ -4,15 +4,15 @@ import type { Completeness, Correlation, JourneyItem } from "../api/types";
 import { usePages } from "../api/useResource";
 import { usePalette } from "../app/palette";
 import { correlationPath, tracePath, useHref, usePlace } from "../app/place";
-import { usePreferences } from "../app/preferences";
 import { CompletenessBadge } from "../parts/Completeness";
 import { CopyButton } from "../parts/CopyButton";
+import { ErrorsFact, Fact, StartFact } from "../parts/Fact";
 import { ServiceName } from "../parts/Service";
 import { Empty, Failure, Loading } from "../parts/states";
 import { Text } from "../parts/Text";
 import { useTitle } from "../parts/useTitle";
 import { groupDigits, plural } from "../text/numbers";
-import { civilTime, formatDuration, formatTime } from "../time/nanos";
+import { formatDuration } from "../time/nanos";
 import { Journey } from "./Journey";
 
 type CorrelationPageData = Correlation & { items: JourneyItem[]; completeness: Completeness };
@@ -49,9 +49,7 @@ export function CorrelationPage({ id }: { id: string }) {
 const MOST_TRACES = 12;
 
 function Head({ head }: { head: CorrelationPageData }) {
-  const { zone } = usePreferences();
   const href = useHref();
-  const start = BigInt(head.start_unix_nano);
   return (
     <header class="page-head">
       <div class="title-line">
@@ -62,44 +60,26 @@ function Head({ head }: { head: CorrelationPageData }) {
         <CompletenessBadge value={head.completeness} />
       </div>
       <dl class="facts">
-        <div>
-          <dt>From first to last</dt>
-          <dd class="fact-strong">{formatDuration(head.duration_ns)}</dd>
-        </div>
-        <div>
-          <dt>Start</dt>
-          <dd>
-            {formatTime(start, zone, 6)} <small>{civilTime(start, zone).zone}</small>
-          </dd>
-        </div>
-        <div>
-          <dt>Spans</dt>
-          <dd>{groupDigits(head.span_count)}</dd>
-        </div>
-        <div>
-          <dt>Log lines</dt>
-          <dd>{groupDigits(head.log_count)}</dd>
-        </div>
-        <div>
-          <dt>Errors</dt>
-          <dd class={head.error_count > 0 ? "bad" : ""}>{groupDigits(head.error_count)}</dd>
-        </div>
-        <div>
-          <dt>Found as</dt>
-          <dd>{MATCHED[head.matched] ?? head.matched}</dd>
-        </div>
-        <div>
-          <dt>{head.trace_ids.length === 1 ? "Trace" : `${groupDigits(head.trace_ids.length)} traces`}</dt>
-          <dd class="id-list">
-            {head.trace_ids.slice(0, MOST_TRACES).map((traceId) => (
-              <a key={traceId} href={href(tracePath(traceId))} title={traceId}>
-                <code>{head.trace_ids.length === 1 ? traceId : traceId.slice(0, 8)}</code>
-              </a>
-            ))}
-            {head.trace_ids.length > MOST_TRACES &&
-              `and ${groupDigits(head.trace_ids.length - MOST_TRACES)} more`}
-          </dd>
-        </div>
+        <Fact name="From first to last" class="fact-strong">
+          {formatDuration(head.duration_ns)}
+        </Fact>
+        <StartFact at={BigInt(head.start_unix_nano)} />
+        <Fact name="Spans">{groupDigits(head.span_count)}</Fact>
+        <Fact name="Log lines">{groupDigits(head.log_count)}</Fact>
+        <ErrorsFact count={head.error_count} />
+        <Fact name="Found as">{MATCHED[head.matched] ?? head.matched}</Fact>
+        <Fact
+          name={head.trace_ids.length === 1 ? "Trace" : `${groupDigits(head.trace_ids.length)} traces`}
+          class="id-list"
+        >
+          {head.trace_ids.slice(0, MOST_TRACES).map((traceId) => (
+            <a key={traceId} href={href(tracePath(traceId))} title={traceId}>
+              <code>{head.trace_ids.length === 1 ? traceId : traceId.slice(0, 8)}</code>
+            </a>
+          ))}
+          {head.trace_ids.length > MOST_TRACES &&
+            `and ${groupDigits(head.trace_ids.length - MOST_TRACES)} more`}
+        </Fact>
       </dl>
     </header>
   );

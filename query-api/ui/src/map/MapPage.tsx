@@ -7,6 +7,7 @@ import { servicePath, useHref, usePlace } from "../app/place";
 import { CompletenessBadge } from "../parts/Completeness";
 import { ServiceName } from "../parts/Service";
 import { Empty, Failure, Loading } from "../parts/states";
+import { TableHead } from "../parts/TableHead";
 import { useTitle } from "../parts/useTitle";
 import { formatCount, formatRate, formatShare, plural } from "../text/numbers";
 import { clip, visibleLine } from "../text/visible";
@@ -150,25 +151,17 @@ function EdgeTable({ edges }: { edges: Dependency[] }) {
       <h2>Connections</h2>
       <div class="table-box">
         <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">Caller</th>
-              <th scope="col">Callee</th>
-              <th scope="col">Over</th>
-              <th scope="col" class="number">
-                Calls
-              </th>
-              <th scope="col" class="number">
-                Errors
-              </th>
-              <th scope="col" class="number">
-                p50
-              </th>
-              <th scope="col" class="number">
-                p95
-              </th>
-            </tr>
-          </thead>
+          <TableHead
+            columns={[
+              "Caller",
+              "Callee",
+              "Over",
+              { number: "Calls" },
+              { number: "Errors" },
+              { number: "p50" },
+              { number: "p95" },
+            ]}
+          />
           <tbody>
             {edges.map((edge) => (
               <tr key={`${edge.caller} ${edge.callee} ${edge.kind}`}>

@@ -4,6 +4,7 @@ import { usePages } from "../api/useResource";
 import { useHref } from "../app/place";
 import { ServiceName } from "../parts/Service";
 import { Failure } from "../parts/states";
+import { TableHead } from "../parts/TableHead";
 import { formatCount, formatShare } from "../text/numbers";
 import { formatDuration } from "../time/nanos";
 import { useRange } from "../time/RangeContext";
@@ -42,21 +43,9 @@ function EdgeTable({ title, edges, other }: EdgeTableProps) {
       {edges.length > 0 && (
         <div class="table-box">
           <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Service</th>
-                <th scope="col">Over</th>
-                <th scope="col" class="number">
-                  Calls
-                </th>
-                <th scope="col" class="number">
-                  Errors
-                </th>
-                <th scope="col" class="number">
-                  p95
-                </th>
-              </tr>
-            </thead>
+            <TableHead
+              columns={["Service", "Over", { number: "Calls" }, { number: "Errors" }, { number: "p95" }]}
+            />
             <tbody>
               {edges.map((edge) => (
                 <tr key={`${edge.caller} ${edge.callee} ${edge.kind}`}>

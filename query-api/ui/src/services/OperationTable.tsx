@@ -3,6 +3,7 @@ import type { Operation } from "../api/types";
 import { usePages } from "../api/useResource";
 import { servicePath, tracePath, useHref, usePlace } from "../app/place";
 import { Failure, Loading } from "../parts/states";
+import { TableHead } from "../parts/TableHead";
 import { Text } from "../parts/Text";
 import { useListKeys } from "../parts/useListKeys";
 import { formatCount, formatShare } from "../text/numbers";
@@ -34,28 +35,18 @@ export function OperationTable({ service, chosen }: OperationTableProps) {
       {operations.items.length > 0 && (
         <div class="table-box">
           <table class={`table ${operations.loading ? "busy" : ""}`}>
-            <thead>
-              <tr>
-                <th scope="col">Operation</th>
-                <th scope="col">Kind</th>
-                <th scope="col" class="number">
-                  Spans
-                </th>
-                <th scope="col" class="number">
-                  Errors
-                </th>
-                <th scope="col" class="number">
-                  p50
-                </th>
-                <th scope="col" class="number">
-                  p95
-                </th>
-                <th scope="col" class="number">
-                  p99
-                </th>
-                <th scope="col">Look at</th>
-              </tr>
-            </thead>
+            <TableHead
+              columns={[
+                "Operation",
+                "Kind",
+                { number: "Spans" },
+                { number: "Errors" },
+                { number: "p50" },
+                { number: "p95" },
+                { number: "p99" },
+                "Look at",
+              ]}
+            />
             <tbody ref={list}>
               {operations.items.map((one) => (
                 <OperationRow

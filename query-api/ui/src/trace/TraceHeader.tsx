@@ -1,14 +1,14 @@
 import type { Trace } from "../api/types";
 import { correlationPath, useHref } from "../app/place";
-import { usePreferences } from "../app/preferences";
 import { CompletenessBadge } from "../parts/Completeness";
 import { CopyButton } from "../parts/CopyButton";
+import { ErrorsFact, Fact, StartFact } from "../parts/Fact";
 import { Icon } from "../parts/Icon";
 import { ServiceName } from "../parts/Service";
 import { LongText, Text } from "../parts/Text";
 import { groupDigits, plural } from "../text/numbers";
 import { visibleLine } from "../text/visible";
-import { civilTime, formatDuration, formatTime } from "../time/nanos";
+import { formatDuration } from "../time/nanos";
 
 interface HeaderProps {
   trace: Trace;
@@ -18,9 +18,7 @@ interface HeaderProps {
 const MOST_SERVICES = 12;
 
 export function TraceHeader({ trace, reload }: HeaderProps) {
-  const { zone } = usePreferences();
   const href = useHref();
-  const start = BigInt(trace.start_unix_nano);
   const root = trace.spans.find((span) => span.parent_span_id === "");
   const first = root ?? trace.spans[0];
   const shown = trace.spans.length;
@@ -39,56 +37,35 @@ export function TraceHeader({ trace, reload }: HeaderProps) {
         </button>
       </div>
       <dl class="facts">
-        <div>
-          <dt>Duration</dt>
-          <dd class="fact-strong">{formatDuration(trace.duration_ns)}</dd>
-        </div>
-        <div>
-          <dt>Start</dt>
-          <dd>
-            {formatTime(start, zone, 6)} <small>{civilTime(start, zone).zone}</small>
-          </dd>
-        </div>
-        <div>
-          <dt>Spans</dt>
-          <dd>{groupDigits(trace.span_count)}</dd>
-        </div>
-        <div>
-          <dt>Errors</dt>
-          <dd class={trace.error_count > 0 ? "bad" : ""}>{groupDigits(trace.error_count)}</dd>
-        </div>
-        <div>
-          <dt>Log lines</dt>
-          <dd>
-            {trace.log_count > 0 ? (
-              <a href={href("/logs", { trace_id: trace.trace_id })}>{groupDigits(trace.log_count)}</a>
-            ) : (
-              "0"
-            )}
-          </dd>
-        </div>
-        <div>
-          <dt>Trace id</dt>
-          <dd class="id">
-            <code>{trace.trace_id}</code>
-            <CopyButton text={trace.trace_id} label="trace id" />
-          </dd>
-        </div>
+        <Fact name="Duration" class="fact-strong">
+          {formatDuration(trace.duration_ns)}
+        </Fact>
+        <StartFact at={BigInt(trace.start_unix_nano)} />
+        <Fact name="Spans">{groupDigits(trace.span_count)}</Fact>
+        <ErrorsFact count={trace.error_count} />
+        <Fact name="Log lines">
+          {trace.log_count > 0 ? (
+            <a href={href("/logs", { trace_id: trace.trace_id })}>{groupDigits(trace.log_count)}</a>
+          ) : (
+            "0"
+          )}
+        </Fact>
+        <Fact name="Trace id" class="id">
+          <code>{trace.trace_id}</code>
+          <CopyButton text={trace.trace_id} label="trace id" />
+        </Fact>
         {trace.correlation_ids.length > 0 && (
-          <div>
-            <dt>Correlation</dt>
-            <dd class="id">
-              {trace.correlation_ids.slice(0, 3).map((id) => (
-                <span key={id}>
-                  <a href={href(correlationPath(id))}>
-                    <Text>{id}</Text>
-                  </a>
-                  <CopyButton text={id} label="correlation id" />
-                </span>
-              ))}
-              {trace.correlation_ids.length > 3 && `and ${trace.correlation_ids.length - 3} more`}
-            </dd>
-          </div>
+          <Fact name="Correlation" class="id">
+            {trace.correlation_ids.slice(0, 3).map((id) => (
+              <span key={id}>
+                <a href={href(correlationPath(id))}>
+                  <Text>{id}</Text>
+                </a>
+                <CopyButton text={id} label="correlation id" />
+              </span>
+            ))}
+            {trace.correlation_ids.length > 3 && `and ${trace.correlation_ids.length - 3} more`}
+          </Fact>
         )}
       </dl>
       <ul class="service-chips" aria-label="Services">
