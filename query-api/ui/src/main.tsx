@@ -9,6 +9,7 @@ import "./style/lists.css";
 import "./style/journey.css";
 import "./style/trace.css";
 import "./style/panel.css";
+import "./style/letters.css";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -48,6 +48,29 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T>
   }
 }
 
+/**
+ * Ask for a change. `key` is equal for every try of one request, which is then carried out once.
+ * Throws {@link ApiError}.
+ */
+export async function postJson<T>(path: string, body: unknown, key?: string): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(BASE + path, {
+      method: "POST",
+      headers: {
+        accept: "application/json",
+        "content-type": "application/json",
+        ...(key ? { "idempotency-key": key } : {}),
+      },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, "No answer", "The query API did not answer. Is `sightline up` still running?");
+  }
+  if (!response.ok) throw await problemOf(response);
+  return (await response.json()) as T;
+}
+
 async function problemOf(response: Response): Promise<ApiError> {
   const title = response.statusText || `HTTP ${response.status}`;
   try {

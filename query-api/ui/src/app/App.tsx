@@ -4,6 +4,7 @@ import { CorrelationPage } from "../correlation/CorrelationPage";
 import { LedgerPage } from "../health/LedgerPage";
 import { QuarantinePage } from "../health/QuarantinePage";
 import { StatusPage } from "../health/StatusPage";
+import { DeadLettersPage } from "../letters/DeadLettersPage";
 import { LogsPage } from "../logs/LogsPage";
 import { MapPage } from "../map/MapPage";
 import { Empty } from "../parts/states";
@@ -92,6 +93,8 @@ function pageOf(route: Route): JSX.Element {
       return <LedgerPage />;
     case "quarantine":
       return <QuarantinePage />;
+    case "dead-letters":
+      return <DeadLettersPage />;
     case "unknown":
       return (
         <Empty title="There is no such page">

@@ -13,6 +13,7 @@ const LINKS: readonly { to: string; label: string; pages: readonly Route["page"]
   { to: "/status", label: "Status", pages: ["status"], minor: true },
   { to: "/ledger", label: "Ledger", pages: ["ledger"], minor: true },
   { to: "/quarantine", label: "Quarantine", pages: ["quarantine"], minor: true },
+  { to: "/dead-letters", label: "Dead letters", pages: ["dead-letters"], minor: true },
 ];
 
 /** A trace and a correlation id are found at whatever time they happened: no range to choose there. */

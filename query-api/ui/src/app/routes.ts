@@ -9,9 +9,10 @@ export type Route =
   | { page: "status" }
   | { page: "ledger" }
   | { page: "quarantine" }
+  | { page: "dead-letters" }
   | { page: "unknown" };
 
-const PLAIN = new Set(["traces", "logs", "map", "status", "ledger", "quarantine"]);
+const PLAIN = new Set(["traces", "logs", "map", "status", "ledger", "quarantine", "dead-letters"]);
 
 export function routeOf(path: string): Route {
   const [first = "", second, ...rest] = path.replace(/^\/+|\/+$/g, "").split("/");
