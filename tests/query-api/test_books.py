@@ -63,17 +63,16 @@ async def test_a_gap_in_the_messages_of_an_origin_is_missing(
     assert row["missing_messages"] == 1
 
 
-async def test_messages_on_the_bus_are_in_flight_or_dead(
-    get: Get, telemetry: Telemetry, bus: Bus
-) -> None:
+async def test_messages_on_the_bus_are_in_flight(get: Get, bus: Bus) -> None:
     await bus.create_topic("otlp_spans", partitions=1)
     for _ in range(3):
         await bus.send("otlp_spans", Message(b"x"))
     await bus.send("otlp_spans.dlq", Message(b"x"))
-    items = (await get("/ledger", **telemetry.range))["items"]
-    (row,) = [row for row in items if (row["signal"], row["service"]) == ("traces", "")]
-    assert (row["in_flight"], row["dead_lettered"], row["created"]) == (3, 1, 4)
-    assert row["unexplained"] == 0
+    answer = await get("/ledger")
+    (row,) = [row for row in answer["items"] if (row["signal"], row["service"]) == ("traces", "")]
+    assert row["in_flight"] == 3
+    assert row["created"] >= 3
+    assert answer["completeness"]["dead_letters"] >= 1  # of which nobody knows more yet
 
 
 async def test_quarantined_records_are_listed_with_their_reason(

@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 from sightline_core.bus.memory import MemoryBus
-from sightline_core.bus.protocol import Message
-from sightline_core.wire.names import Signal
-from sightline_query_api.completeness import Progress, ProgressReader, assess
+from sightline_core.bus.protocol import Committed, Message, TopicPartition
+from sightline_core.wire.names import DEAD_LETTER_GROUP, Signal
+from sightline_query_api.completeness import Progress, ProgressReader, Shortcomings, assess
 
 NOW = 1_800_000_000 * 10**9
+DONE = Progress(NOW, NOW, 0)
 
 
-def test_an_answer_names_messages_that_could_not_be_decoded() -> None:
-    found = assess(Progress(NOW, NOW, 0, dead_letters=2), end=NOW)
-    assert found.reasons == ["messages that could not be decoded, see /api/v1/ledger: 2"]
+def test_nothing_is_complete_while_something_of_it_stands_elsewhere() -> None:
+    assert assess(DONE, end=NOW).verdict == "complete"
+    for lacks in (
+        Shortcomings(quarantined=1),
+        Shortcomings(dead_letters=1),
+        Shortcomings(missing_messages=1),
+        Shortcomings(skipped_messages=1),
+    ):
+        answer = assess(DONE, end=NOW, lacks=lacks)
+        assert answer.verdict == "truncated"
+        assert len(answer.reasons) == 1
+        assert answer.reasons[0].endswith(": 1")
 
 
-async def test_progress_counts_the_dead_letters_of_its_signals() -> None:
+def test_dead_letters_that_nobody_has_looked_at_may_belong_to_every_answer() -> None:
+    found = assess(Progress(NOW, NOW, 0, unindexed_letters=2), end=NOW)
+    assert (found.verdict, found.dead_letters) == ("truncated", 2)
+
+
+async def test_the_books_wait_for_the_index_of_dead_letters() -> None:
     bus = MemoryBus()
-    await bus.send(Signal.TRACES.dlq_topic, Message(b"garbage"))
-    reader = ProgressReader(bus)
-    assert (await reader.of(Signal.TRACES, Signal.LOGS)).dead_letters == 1
-    assert (await reader.of(Signal.LOGS)).dead_letters == 0
+    topic = Signal.TRACES.dlq_topic
+    await bus.send(topic, Message(b"garbage"))
+    reader = ProgressReader(bus, seconds=0)
+    traces, logs = await reader.of(Signal.TRACES), await reader.of(Signal.LOGS)
+    assert (traces.unindexed_letters, logs.unindexed_letters) == (1, 0)
+    assert traces.books_watermark < traces.now
+    assert logs.books_watermark == logs.now
+    consumer = bus.consumer(DEAD_LETTER_GROUP, [topic])
+    while not await consumer.poll(timeout=0.1):
+        pass
+    await consumer.commit({TopicPartition(topic, 0): Committed(1)})
+    traces = await reader.of(Signal.TRACES)
+    assert (traces.unindexed_letters, traces.books_watermark) == (0, traces.now)
+    await consumer.close()
     await bus.close()
 
 

@@ -12,6 +12,7 @@ PATHS = {
     "/services/{service}/signals", "/traces", "/traces/{trace_id}",
     "/traces/{trace_id}/spans/{span_id}", "/logs", "/logs/histogram",
     "/correlations/{correlation_id}", "/dependencies", "/attributes", "/quarantine", "/ledger",
+    "/ledger/gaps", "/ledger/origins",
     "/status", "/partitions/orders",
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
     from sightline_query_api.completeness import ProgressReader
+    from sightline_query_api.shortfalls import GapCache
 
 
 class Queries:
@@ -40,7 +41,6 @@ class Queries:
         """Run a statement that always returns one row."""
         return self.rows(name, parameters, **clauses)[0]
 
-    def json_lines(self, name: str, parameters: Mapping[str, Any], **clauses: str) -> bytes:
     def command(self, name: str, parameters: Mapping[str, Any]) -> None:
         """Run a statement that writes; needs a store whose user may.
 
@@ -49,6 +49,7 @@ class Queries:
         """
         self._store.command(statement(name), parameters)
 
+    def json_lines(self, name: str, parameters: Mapping[str, Any], **clauses: str) -> bytes:
         """Run a statement and return one JSON object per line, as the engine writes it."""
         return self._store.json_lines(statement(name, **clauses), parameters)
 
@@ -65,6 +66,7 @@ class Backend:
     queries: Queries
     bus: Bus
     progress: ProgressReader
+    gaps: GapCache
     ready: Callable[[], Sequence[str]]
     settings: Settings
     started: int

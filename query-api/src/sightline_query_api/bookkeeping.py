@@ -1,56 +1,22 @@
-"""The books: what was created, what is stored, what was set aside and why."""
+"""What was set aside and why, and which attributes there are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from sightline_core.wire.names import Signal
 from sightline_query_api import cursors
-from sightline_query_api.backend import Reading, Serving
+from sightline_query_api.backend import Reading
 from sightline_query_api.completeness import AnyProgress, Completeness, assess
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.problems import bad_request
-from sightline_query_api.times import LATEST, Range, rfc3339
+from sightline_query_api.shortfalls import Shortfall
+from sightline_query_api.times import LATEST, Range, Window, rfc3339
 
 router = APIRouter(tags=["books"])
-
-EVERY_SERVICE = ""
-"""Rows of this service are about messages that are not taken apart, so of unknown services."""
-
-
-class LedgerRow(BaseModel):
-    """Counts of records: created = all the others together.
-
-    `unexplained` is what is left: above zero, records are missing; below, there are too many.
-    `sampled_out` and `dropped` are 0 until something samples or reports drops. The row without a
-    service is about whole messages: those in flight and in the dead-letter queue (each counts once,
-    as nobody looked into it), and what messages of several services declared beyond what they held.
-    `missing_messages` counts gaps in the sequences of the origins, less those.
-    """
-
-    service: str
-    signal: Literal["traces", "logs", "metrics"]
-    created: int
-    stored: int
-    sampled_out: int
-    dropped: int
-    quarantined: int
-    dead_lettered: int
-    in_flight: int
-    unexplained: int
-    missing_messages: int
-
-
-class Ledger(BaseModel):
-    """One row per service and signal; messages in flight are on the row without a service."""
-
-    items: list[LedgerRow]
-    next_cursor: None
-    completeness: Completeness
 
 
 class QuarantinedRecord(BaseModel):
@@ -93,54 +59,11 @@ class AttributeKeys(BaseModel):
     completeness: Completeness
 
 
-@dataclass(frozen=True, slots=True)
-class _OnBus:
-    """Messages of a signal that are on the bus and not in the store."""
-
-    in_flight: int
-    dead_lettered: int
-
-
-async def _on_bus(backend: Serving) -> dict[str, _OnBus]:
-    messages = {}
-    for signal in Signal:
-        progress = await backend.progress.of(signal)
-        letters = await backend.bus.lag(READER_GROUP, signal.dlq_topic)
-        messages[signal.value] = _OnBus(
-            progress.in_flight_messages, sum(lag.messages for lag in letters)
-        )
-    return messages
-
-
-@router.get("/ledger")
-def ledger(
-    queries: Reading,
-    progress: AnyProgress,
-    messages: Annotated[dict[str, _OnBus], Depends(_on_bus)],
-    span: Range,
-) -> Ledger:
-    """Return the books of what arrived in the range, and of what is on the way now."""
-    found = queries.rows("ledger", span.parameters())
-    rows = [_ledger_row(row) for row in found]
-    gaps = {row["signal"]: row["gaps"] for row in queries.rows("ledger_gaps", span.parameters())}
-    services = {(row.signal, row.service) for row in rows}
-    for signal in Signal:
-        on_bus = messages[signal.value]
-        if (signal.value, EVERY_SERVICE) not in services:
-            rows.append(_ledger_row(_NOTHING | {"signal": signal.value, "service": EVERY_SERVICE}))
-        row = next(r for r in rows if (r.signal, r.service) == (signal.value, EVERY_SERVICE))
-        row.in_flight, row.dead_lettered = on_bus.in_flight, on_bus.dead_lettered
-        row.created += on_bus.in_flight + on_bus.dead_lettered
-        known = on_bus.in_flight + on_bus.dead_lettered
-        row.missing_messages = max(0, gaps.get(signal.value, 0) - known)
-    rows.sort(key=lambda row: (row.signal, row.service))
-    return Ledger(items=rows, next_cursor=None, completeness=assess(progress, end=span.end))
-
-
 @router.get("/quarantine")
 def quarantine(
     queries: Reading,
     progress: AnyProgress,
+    shortfall: Shortfall,
     span: Range,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -152,9 +75,10 @@ def quarantine(
     start, end, time, seen = position or (span.start, span.end, span.end, 0)
     if not start < end <= LATEST or time > LATEST:
         raise bad_request("cannot use cursor: it holds no range")
+    asked = [signal] if signal else list(Signal)
     parameters = {
         "start": start, "end": min(end, time + 1), "limit": limit + 1, "seen": seen,
-        "signals": [signal.value] if signal else [one.value for one in Signal],
+        "signals": [one.value for one in asked],
         "service": service or "",
     }  # fmt: skip
     of_service = (
@@ -171,7 +95,9 @@ def quarantine(
     return Quarantine(
         items=[_quarantined(row) for row in rows[:limit]],
         next_cursor=next_cursor,
-        completeness=assess(progress, end=end),
+        completeness=assess(
+            progress, end=end, lacks=shortfall.of(asked, Window(start, end), service=service)
+        ),
     )
 
 
@@ -179,6 +105,7 @@ def quarantine(
 def attribute_keys(
     queries: Reading,
     progress: AnyProgress,
+    shortfall: Shortfall,
     span: Range,
     signal: Signal = Signal.TRACES,
     prefix: Annotated[str, Query(max_length=256)] = "",
@@ -194,25 +121,9 @@ def attribute_keys(
     return AttributeKeys(
         items=[AttributeKey(**row) for row in rows],
         next_cursor=None,
-        completeness=assess(progress, end=span.end),
-    )
-
-
-READER_GROUP = "sightline-query-api"
-"""Never reads or commits; asking for its lag tells how much a topic holds."""
-
-_NOTHING = {"created": 0, "stored": 0, "quarantined": 0}
-
-
-def _ledger_row(row: dict[str, Any]) -> LedgerRow:
-    return LedgerRow(
-        **row,
-        sampled_out=0,
-        dropped=0,
-        dead_lettered=0,
-        in_flight=0,
-        unexplained=row["created"] - row["stored"] - row["quarantined"],
-        missing_messages=0,
+        completeness=assess(
+            progress, end=span.end, lacks=shortfall.of([signal], span, service=service)
+        ),
     )
 
 

@@ -11,13 +11,13 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from sightline_core.errors import BusError
-from sightline_core.wire.names import PIPELINE_GROUP, Signal
+from sightline_core.wire.names import DEAD_LETTER_GROUP, PIPELINE_GROUP, Signal
 from sightline_query_api.times import SECOND, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sightline_core.bus.protocol import Bus
+    from sightline_core.bus.protocol import Bus, Lag
 
 TOLERANCE: Final = 5 * SECOND
 """How far the watermark may be behind the asked range before the answer is called late."""
@@ -37,6 +37,9 @@ class Completeness(BaseModel):
         lag_seconds: how long the oldest message that is not in the store yet has waited.
         orphans: spans whose parent is missing; only counted for traces.
         quarantined: records of the asked kind and range that were set aside, with a reason.
+        dead_letters: messages of the asked kind and range that could not be stored.
+        missing_messages: same, that never came although others of their origin did, or that the
+            bus removed before they were read.
     """
 
     verdict: Verdict
@@ -46,6 +49,8 @@ class Completeness(BaseModel):
     truncated: bool
     orphans: int
     quarantined: int
+    dead_letters: int
+    missing_messages: int
     reasons: list[str]
 
 
@@ -56,13 +61,16 @@ class Progress:
     Attributes:
         watermark: unix nanoseconds; whatever the bus took before it is stored. None: unknown.
         now: when this was asked, unix nanoseconds.
-        dead_letters: messages that could not be decoded, of any time.
+        unindexed_letters: dead letters that nobody has looked at yet, of any time.
+        books_watermark: unix nanoseconds; what arrived before is stored or a known dead letter.
+            0: unknown.
     """
 
     watermark: int | None
     now: int
     in_flight_messages: int
-    dead_letters: int = 0
+    unindexed_letters: int = 0
+    books_watermark: int = 0
 
     @property
     def lag_seconds(self) -> float:
@@ -79,6 +87,9 @@ class Shortcomings:
     truncated: str = ""
     orphans: int = 0
     quarantined: int = 0
+    dead_letters: int = 0
+    missing_messages: int = 0
+    skipped_messages: int = 0
     sampled: bool = False
 
 
@@ -105,19 +116,24 @@ class ProgressReader:
             return known
         try:
             lags = await self._bus.lag(PIPELINE_GROUP, signal.topic)
-            dead = await self._bus.lag(PIPELINE_GROUP, signal.dlq_topic)
+            letters = await self._bus.lag(DEAD_LETTER_GROUP, signal.dlq_topic)
         except BusError:
             return Progress(None, now, 0)
-        pending = [lag.oldest_pending_ms for lag in lags if lag.oldest_pending_ms is not None]
-        watermark = min([now, *(ms * 1_000_000 for ms in pending)])
+        watermark = min([now, *_pending(lags)])
         progress = Progress(
             watermark,
             now,
             in_flight_messages=sum(lag.messages for lag in lags),
-            dead_letters=sum(lag.messages for lag in dead),
+            unindexed_letters=sum(lag.messages for lag in letters),
+            books_watermark=min([watermark, *_pending(letters)]),
         )
         self._known[signal] = progress
         return progress
+
+
+def _pending(lags: Iterable[Lag]) -> list[int]:
+    """Return when the oldest pending message of each partition came, unix nanoseconds."""
+    return [lag.oldest_pending_ms * 1_000_000 for lag in lags if lag.oldest_pending_ms is not None]
 
 
 def combined(parts: Iterable[Progress]) -> Progress:
@@ -129,7 +145,8 @@ def combined(parts: Iterable[Progress]) -> Progress:
         watermark=min(known) if len(known) == len(watermarks) else None,
         now=min(part.now for part in parts),
         in_flight_messages=sum(part.in_flight_messages for part in parts),
-        dead_letters=sum(part.dead_letters for part in parts),
+        unindexed_letters=sum(part.unindexed_letters for part in parts),
+        books_watermark=min(part.books_watermark for part in parts),
     )
 
 
@@ -162,16 +179,13 @@ def assess(
             f"{messages} message{'s' * (messages != 1)} not in the store yet; "
             f"the oldest waits since {rfc3339(progress.watermark)}",
         )
-    if dead := progress.dead_letters:
-        found.add(None, f"messages that could not be decoded, see /api/v1/ledger: {dead}")
+    _add_losses(found, progress, lacks)
     if lacks.truncated:
         found.add("truncated", lacks.truncated)
     if lacks.orphans:
         found.add("orphans", f"spans whose parent is missing: {lacks.orphans}")
     if lacks.sampled:
         found.add("sampled", "senders kept a sample; counts are weighted to stand for all")
-    if lacks.quarantined:
-        found.add(None, f"records in quarantine, see /api/v1/quarantine: {lacks.quarantined}")
     return Completeness(
         verdict=max(found.verdicts, key=_FROM_BEST_TO_WORST.index),
         watermark=None if progress.watermark is None else rfc3339(progress.watermark),
@@ -180,8 +194,32 @@ def assess(
         truncated=bool(lacks.truncated),
         orphans=lacks.orphans,
         quarantined=lacks.quarantined,
+        dead_letters=lacks.dead_letters + progress.unindexed_letters,
+        missing_messages=lacks.missing_messages + lacks.skipped_messages,
         reasons=found.reasons,
     )
+
+
+def _add_losses(found: _Findings, progress: Progress, lacks: Shortcomings) -> None:
+    if lacks.quarantined:
+        found.add(
+            "truncated", f"records in quarantine, see /api/v1/quarantine: {lacks.quarantined}"
+        )
+    if letters := lacks.dead_letters + progress.unindexed_letters:
+        found.add(
+            "truncated", f"messages that could not be stored, see /api/v1/dead-letters: {letters}"
+        )
+    if lacks.missing_messages:
+        found.add(
+            "truncated",
+            f"messages that never arrived, see /api/v1/ledger/gaps: {lacks.missing_messages}",
+        )
+    if lacks.skipped_messages:
+        found.add(
+            "truncated",
+            "messages that the bus removed before they were read, some of them perhaps of this "
+            f"time: {lacks.skipped_messages}",
+        )
 
 
 def _reader(request: Request) -> ProgressReader:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from sightline_core.wire.names import Signal
 from sightline_query_api import cursors
 from sightline_query_api.backend import Queries, Reading
 from sightline_query_api.completeness import (
@@ -18,7 +19,8 @@ from sightline_query_api.completeness import (
 )
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.problems import bad_request, not_found
-from sightline_query_api.times import LATEST, SECOND, rfc3339
+from sightline_query_api.shortfalls import Shortfall
+from sightline_query_api.times import LATEST, SECOND, Window, rfc3339
 from sightline_query_api.typed_attributes import body_text, typed
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def get_correlation(
     correlation_id: str,
     queries: Reading,
     progress: TracesAndLogsProgress,
+    shortfall: Shortfall,
     limit: Limit = 500,
     cursor: Cursor = None,
 ) -> Correlation:
@@ -121,8 +124,12 @@ def get_correlation(
     after = {"after_time": time, "after_kind": kind, "after_hash": mark, "seen": seen}
     rows = queries.rows("correlation_items", parameters | after | {"limit": limit + 1}, **_SOURCES)
     start, end = min(row["begin"] for row in totals), max(row["finish"] for row in totals)
-    lacks = Shortcomings(
-        truncated=f"only the first {MAX_TRACES} traces of this id" if found.more_traces else ""
+    lacks = shortfall.of(
+        (Signal.TRACES, Signal.LOGS),
+        Window(start, end + 5 * SECOND),
+        lacks=Shortcomings(
+            truncated=f"only the first {MAX_TRACES} traces of this id" if found.more_traces else ""
+        ),
     )
     return Correlation(
         id=correlation_id,

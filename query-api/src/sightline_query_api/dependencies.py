@@ -5,11 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from sightline_core.wire.names import Signal
 from sightline_query_api import cursors
 from sightline_query_api.backend import Reading
 from sightline_query_api.completeness import Completeness, TracesProgress, assess
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.services import error_rate, quantiles
+from sightline_query_api.shortfalls import Shortfall
 from sightline_query_api.times import Range
 
 router = APIRouter(tags=["services"])
@@ -41,6 +43,7 @@ class Dependencies(BaseModel):
 def list_dependencies(
     queries: Reading,
     progress: TracesProgress,
+    shortfall: Shortfall,
     span: Range,
     limit: Limit = 500,
     cursor: Cursor = None,
@@ -69,5 +72,5 @@ def list_dependencies(
             for row in rows[:limit]
         ],
         next_cursor=next_cursor,
-        completeness=assess(progress, end=span.end),
+        completeness=assess(progress, end=span.end, lacks=shortfall.of([Signal.TRACES], span)),
     )

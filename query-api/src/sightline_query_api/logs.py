@@ -8,12 +8,14 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from sightline_core.wire.names import Signal
 from sightline_query_api import cursors
 from sightline_query_api.backend import Queries, Reading
-from sightline_query_api.completeness import Completeness, LogsProgress, Shortcomings, assess
+from sightline_query_api.completeness import Completeness, LogsProgress, assess
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.problems import bad_request
 from sightline_query_api.query_sql import LOGS, SEVERITIES, Condition, at_least
+from sightline_query_api.shortfalls import Shortfall
 from sightline_query_api.times import (
     LATEST,
     MINUTE,
@@ -140,6 +142,7 @@ RangeGiven = Annotated[bool, Depends(_given_range)]
 def search_logs(
     queries: Reading,
     progress: LogsProgress,
+    shortfall: Shortfall,
     filters: Filters,
     span: Range,
     ranged: RangeGiven,
@@ -169,13 +172,20 @@ def search_logs(
     return Logs(
         items=items,
         next_cursor=next_cursor,
-        completeness=assess(progress, end=span.end, lacks=_quarantined(queries, span)),
+        completeness=assess(
+            progress, end=span.end, lacks=shortfall.of([Signal.LOGS], span, service=filters.service)
+        ),
     )
 
 
 @router.get("/logs/histogram")
 def log_histogram(
-    queries: Reading, progress: LogsProgress, filters: Filters, span: Range, ranged: RangeGiven
+    queries: Reading,
+    progress: LogsProgress,
+    shortfall: Shortfall,
+    filters: Filters,
+    span: Range,
+    ranged: RangeGiven,
 ) -> Histogram:
     """Count the log records that `/logs` would find with the same filters, over time."""
     if filters.trace_id and not ranged:
@@ -191,7 +201,9 @@ def log_histogram(
         step_seconds=step,
         items=items,
         total=sum(item.total for item in items),
-        completeness=assess(progress, end=span.end, lacks=_quarantined(queries, span)),
+        completeness=assess(
+            progress, end=span.end, lacks=shortfall.of([Signal.LOGS], span, service=filters.service)
+        ),
     )
 
 
@@ -302,11 +314,6 @@ def _bucket(time: int, counts: Counter[str]) -> Bucket:
 def _trace_range(queries: Queries, trace_id: str) -> Window | None:
     found = queries.row("trace_logs", {"trace_id": trace_id})
     return Window(found["first"], found["last"] + 1) if found["logs"] else None
-
-
-def _quarantined(queries: Queries, span: Window) -> Shortcomings:
-    found = queries.row("quarantined", span.parameters() | {"signal": "logs"})
-    return Shortcomings(quarantined=found["records"])
 
 
 def _kept(start: int, end: int, time: int) -> Window:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from sightline_core.wire.names import Signal
 from sightline_query_api import cursors
 from sightline_query_api.backend import Queries, Reading
 from sightline_query_api.completeness import (
@@ -20,6 +22,7 @@ from sightline_query_api.completeness import (
 )
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.problems import bad_request, not_found
+from sightline_query_api.shortfalls import Shortfall
 from sightline_query_api.times import MINUTE, SECOND, Range, Window, rfc3339, step_seconds
 from sightline_query_api.typed_attributes import typed
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 SPARKLINE_BUCKETS: Final = 30
 MAX_POINTS: Final = 1500
+BOTH: Final = (Signal.TRACES, Signal.LOGS)
 ENTRY_KINDS: Final = "SpanKind IN ('Server', 'Consumer')"
 
 router = APIRouter(tags=["services"])
@@ -116,6 +120,7 @@ class Signals(BaseModel):
 def list_services(
     queries: Reading,
     progress: TracesAndLogsProgress,
+    shortfall: Shortfall,
     span: Range,
     limit: Limit = 200,
     cursor: Cursor = None,
@@ -134,7 +139,7 @@ def list_services(
     return Services(
         items=_traffic(queries, page, span),
         next_cursor=cursors.encode("services", page[-1]["service"]) if len(rows) > limit else None,
-        completeness=_assess(progress, span, rows),
+        completeness=_assess(progress, span, rows, shortfall.of(BOTH, span)),
     )
 
 
@@ -143,6 +148,7 @@ def list_operations(
     service: str,
     queries: Reading,
     progress: TracesProgress,
+    shortfall: Shortfall,
     span: Range,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -169,7 +175,9 @@ def list_operations(
     return Operations(
         items=[_operation(row) for row in page],
         next_cursor=next_cursor,
-        completeness=_assess(progress, span, weighted),
+        completeness=_assess(
+            progress, span, weighted, shortfall.of([Signal.TRACES], span, service=service)
+        ),
     )
 
 
@@ -178,6 +186,7 @@ def service_signals(
     service: str,
     queries: Reading,
     progress: TracesProgress,
+    shortfall: Shortfall,
     span: Range,
     operation: str | None = None,
     step_seconds: Annotated[
@@ -203,13 +212,19 @@ def service_signals(
         operation=operation,
         step_seconds=step,
         series=[_point(time, found.get(time)) for time in times],
-        completeness=_assess(progress, span, weighted),
+        completeness=_assess(
+            progress, span, weighted, shortfall.of([Signal.TRACES], span, service=service)
+        ),
     )
 
 
 @router.get("/services/{service:path}")
 def get_service(
-    service: str, queries: Reading, progress: TracesAndLogsProgress, span: Range
+    service: str,
+    queries: Reading,
+    progress: TracesAndLogsProgress,
+    shortfall: Shortfall,
+    span: Range,
 ) -> Service:
     """Return one service; 404 if it sent nothing in the range."""
     parameters = span.parameters() | {"limit": 1, "service": service}
@@ -224,7 +239,7 @@ def get_service(
         **dict(_traffic(queries, rows, span)[0]),
         operations_count=operations["operations"],
         attributes=_resource(queries, service, rows[0]),
-        completeness=_assess(progress, span, rows),
+        completeness=_assess(progress, span, rows, shortfall.of(BOTH, span, service=service)),
     )
 
 
@@ -318,6 +333,8 @@ def _step(span: Window, wanted: int | None) -> int:
     return step
 
 
-def _assess(progress: Progress, span: Window, rows: Sequence[dict[str, Any]]) -> Completeness:
+def _assess(
+    progress: Progress, span: Window, rows: Sequence[dict[str, Any]], lacks: Shortcomings
+) -> Completeness:
     sampled = sum(row["weighted"] for row in rows) > sum(row["spans"] for row in rows) * 1.000001
-    return assess(progress, end=span.end, lacks=Shortcomings(sampled=sampled))
+    return assess(progress, end=span.end, lacks=replace(lacks, sampled=sampled))

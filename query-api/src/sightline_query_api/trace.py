@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
+from sightline_core.wire.names import Signal
 from sightline_query_api.backend import Queries, Reading
 from sightline_query_api.completeness import (
     Completeness,
@@ -20,7 +21,8 @@ from sightline_query_api.completeness import (
     assess,
 )
 from sightline_query_api.problems import bad_request, not_found
-from sightline_query_api.times import SECOND
+from sightline_query_api.shortfalls import Shortfall, ShortfallReader
+from sightline_query_api.times import SECOND, Window
 from sightline_query_api.traces import ServiceShare
 from sightline_query_api.typed_attributes import typed
 
@@ -117,11 +119,12 @@ def get_trace(
     request: Request,
     queries: Reading,
     progress: TracesProgress,
+    shortfall: Shortfall,
     details: Literal["auto", "full", "skeleton"] = "auto",
 ) -> Response:
     """Return a trace with up to 100,000 of its spans, in order of their start."""
     where = span_bounds(queries, parse_trace_id(trace_id))
-    head = _head(queries, where, progress)
+    head = _head(queries, where, progress, shortfall)
     full = details == "full" or (details == "auto" and head["span_count"] <= FULL_SPANS)
     head["details"] = "full" if full else "skeleton"
     spans = _full_spans(queries, where) if full else _skeleton(queries, where)
@@ -130,7 +133,9 @@ def get_trace(
     return _respond(body, request)
 
 
-def _head(queries: Queries, where: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+def _head(
+    queries: Queries, where: Mapping[str, Any], progress: Progress, shortfall: ShortfallReader
+) -> dict[str, Any]:
     """Return everything of a trace but its spans; totals come from SQL."""
     totals = queries.rows("trace_totals", where)
     if not totals:
@@ -139,10 +144,11 @@ def _head(queries: Queries, where: Mapping[str, Any], progress: Progress) -> dic
     start = min(row["begin"] for row in totals)
     end = max(row["finish"] for row in totals)
     count = sum(row["spans"] for row in totals)
-    lacks = Shortcomings(
+    known = Shortcomings(
         orphans=sum(row["orphans"] for row in totals),
         truncated=f"only the first {MAX_SPANS} of {count} spans" if count > MAX_SPANS else "",
     )
+    lacks = shortfall.of([Signal.TRACES], Window(start, end + TRAVEL), lacks=known)
     return {
         "trace_id": where["trace_id"],
         "start_unix_nano": str(start),

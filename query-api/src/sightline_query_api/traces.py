@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from sightline_core.wire.names import Signal
 from sightline_query_api import cursors
 from sightline_query_api.backend import Queries, Reading
-from sightline_query_api.completeness import Completeness, Shortcomings, TracesProgress, assess
+from sightline_query_api.completeness import Completeness, TracesProgress, assess
 from sightline_query_api.cursors import Cursor, Limit
 from sightline_query_api.problems import bad_request
 from sightline_query_api.query_sql import SPANS, Condition
+from sightline_query_api.shortfalls import Shortfall
 from sightline_query_api.times import LATEST, MINUTE, SECOND, Range, Window
 
 if TYPE_CHECKING:
@@ -156,6 +158,7 @@ class _Search:
 def search_traces(
     queries: Reading,
     progress: TracesProgress,
+    shortfall: Shortfall,
     span: Range,
     filters: Annotated[TraceFilters, Query()],
     limit: Limit = 50,
@@ -176,11 +179,14 @@ def search_traces(
     if len(rows) > limit:
         last = page[-1]
         next_cursor = cursors.encode("traces", span.start, span.end, last["time"], last["trace_id"])
-    quarantined = queries.row("quarantined", span.parameters() | {"signal": "traces"})["records"]
     return Traces(
         items=_summaries(queries, [row["trace_id"] for row in page]),
         next_cursor=next_cursor,
-        completeness=assess(progress, end=span.end, lacks=Shortcomings(quarantined=quarantined)),
+        completeness=assess(
+            progress,
+            end=span.end,
+            lacks=shortfall.of([Signal.TRACES], span, service=filters.service),
+        ),
     )
 
 
