@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.soak]
 
 USABLE_MILLISECONDS = 1500
-FRAME_MILLISECONDS = 50  # three frames of a screen; without a graphics card each is drawn by a core
+FRAME_MILLISECONDS = 100  # six frames of a screen: without a graphics card, a busy core draws them
 RUNS = 5
 
 
@@ -34,13 +34,7 @@ def test_a_trace_of_100000_spans_is_usable_within_the_budget(
             answered.append(round((time.monotonic() - start) * 1000))
             assert answer.status_code == 200
     watched = watch(plain)
-    opened = []
-    for _ in range(RUNS):
-        watched.page.goto("about:blank")
-        start = time.monotonic()
-        watched.page.goto(f"/traces/{trace_id}", wait_until="commit")
-        watched.see(".row", "operation 0")
-        opened.append(round((time.monotonic() - start) * 1000))
+    opened = watched.opening_times(f"/traces/{trace_id}", ".row", "operation 0", runs=RUNS)
     watched.settle()
     rows = watched.page.locator(".waterfall-scroll").get_attribute("aria-rowcount")
 

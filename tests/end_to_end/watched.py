@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,6 +80,17 @@ class Watched:
             f".filter(href => !href.startsWith('{self._origin}/'))"
         )
         return found
+
+    def opening_times(self, path: str, selector: str, text: str, runs: int) -> list[int]:
+        """Open a page several times; return the milliseconds until such an element was visible."""
+        times = []
+        for _ in range(runs):
+            self.page.goto("about:blank")
+            start = time.monotonic()
+            self.page.goto(path, wait_until="commit")
+            self.see(selector, text)
+            times.append(round((time.monotonic() - start) * 1000))
+        return times
 
     def frame_times(self, seconds: float) -> list[float]:
         """Scroll the waterfall at each frame; return milliseconds between frames, sorted."""
