@@ -89,6 +89,8 @@ def _welcome(addresses: Addresses, settings: Settings) -> None:
         f"  Send OTLP  {addresses.otlp_http} (HTTP), {addresses.otlp_grpc} (gRPC)",
         f"  Data       {settings.data_dir.resolve()}",
     ]
+    if addresses.clickhouse:
+        lines.append(f"  ClickHouse {addresses.clickhouse} (HTTP)")
     if addresses.demo:
         rate = f"{settings.demo_rate:g} request{'s' if settings.demo_rate != 1 else ''} a second"
         lines.append(f"  Demo shop  {addresses.demo}, {rate}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from sightline_collector.collector import Collector
 from sightline_core.bus.opening import open_bus
+from sightline_core.clickhouse_http.server import ClickHouseServer
 from sightline_core.health import HealthServer
 from sightline_core.serving import HttpServer, api_port
 from sightline_core.store.client import open_store
@@ -39,6 +40,7 @@ class Addresses:
     otlp_grpc: str
     otlp_http: str
     demo: str | None
+    clickhouse: str | None = None
 
 
 class Standalone:
@@ -101,6 +103,8 @@ class Standalone:
         bus = open_bus(settings)
         stack.push_async_callback(bus.close)
 
+        clickhouse = await self._serve_store()
+
         pipeline = Pipeline(bus, store, settings)
         health = HealthServer(
             settings, not_ready=pipeline.not_ready, metrics=pipeline.reporter.metrics
@@ -137,7 +141,16 @@ class Standalone:
             otlp_grpc=f"{_reachable(settings.host)}:{collector.grpc_port}",
             otlp_http=otlp_http,
             demo=await self._start_demo(otlp_http) if self._demo else None,
+            clickhouse=clickhouse,
         )
+
+    async def _serve_store(self) -> str | None:
+        if self._settings.clickhouse_http_port is None:
+            return None
+        server = ClickHouseServer(self._settings)
+        await server.start()
+        self._stack.push_async_callback(server.stop)
+        return _url(self._settings.host, server.port)
 
     async def _start_demo(self, otlp_http: str) -> str:
         demo = Demo()

@@ -170,7 +170,7 @@ class ClickHouseHttp:
         head, complete = await body.head()
         statement = read_statement(head)
         refuse_forbidden(statement, self._outside)
-        if wanted.read_only:
+        if wanted.readonly:
             refuse_writing(statement)
         if statement.data_at is None and not complete:
             raise Refusal(
@@ -188,7 +188,7 @@ class ClickHouseHttp:
                 parameters=wanted.parameters,
                 settings=self._settings(wanted),
                 database=wanted.database,
-                read_only=wanted.read_only,
+                readonly=wanted.readonly,
                 protocol=wanted.protocol,
                 data=data,
             )
@@ -203,7 +203,7 @@ class ClickHouseHttp:
             work = Work(
                 self._engine,
                 job,
-                None if wanted.read_only else handle,
+                None if wanted.readonly else handle,
                 buffered=wanted.buffered,
                 directory=self._room.directory,
             )

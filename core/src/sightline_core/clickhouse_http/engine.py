@@ -46,7 +46,7 @@ class Job:
         format: of the answer; of the data for an INSERT with data.
         parameters: of the statement, without the prefix `param_`, escaped as in TSV.
         settings: for this statement alone, checked.
-        read_only: whether the engine must refuse to change anything.
+        readonly: the setting of that name; 1 forbids settings within the statement, too.
         protocol: of Native, as `client_protocol_version` says.
         data: a file with the data of an INSERT.
     """
@@ -57,7 +57,7 @@ class Job:
     parameters: Mapping[str, str]
     settings: Mapping[str, str]
     database: str
-    read_only: bool
+    readonly: int
     protocol: int = 0
     data: Path | None = None
 
@@ -199,8 +199,8 @@ def _prepared(handle: Any, job: Job, *, restore: bool) -> Iterator[None]:
     settings = {**job.settings, **_bounds(job)}
     before = _current(handle, settings) if restore else {}
     _apply(handle, settings)
-    if job.read_only:
-        handle.query("SET readonly = 1", "Null")
+    if job.readonly:
+        handle.query(f"SET readonly = {job.readonly}", "Null")
     try:
         yield
     finally:

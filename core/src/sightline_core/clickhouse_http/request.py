@@ -83,6 +83,7 @@ class Wanted:
         accept: the `Accept-Encoding` of the client, empty when it may not be used.
         buffered: whether the answer may begin only when all of it is known.
         protocol: of Native.
+        readonly: the engine's setting for it.
     """
 
     query: bytes
@@ -93,7 +94,7 @@ class Wanted:
     accept: str
     buffered: bool
     protocol: int
-    read_only: bool
+    readonly: int
     session: str
     session_seconds: float
     session_must_exist: bool
@@ -108,7 +109,7 @@ class Headers:
     def __init__(self, scope: Mapping[str, object]) -> None:
         """Read them; of repeated ones the last counts."""
         pairs: list[tuple[bytes, bytes]] = list(scope["headers"])  # type: ignore[call-overload]
-        self._values = {name.lower(): value.decode("latin-1") for name, value in pairs}
+        self._values = {name.lower(): value.decode("utf-8", "replace") for name, value in pairs}
 
     def get(self, name: str) -> str:
         """Return a header, empty when it is not there."""
@@ -140,8 +141,8 @@ def authenticate(headers: Headers, url: Mapping[str, str], password: str) -> Non
         Refusal: somebody else, or the wrong password.
     """
     user, given = _credentials(headers, url)
-    known = hmac.compare_digest((user or USER).encode(), USER.encode())
-    right = hmac.compare_digest(given.encode(), password.encode())
+    known = hmac.compare_digest((user or USER).encode("utf-8", "replace"), USER.encode())
+    right = hmac.compare_digest(given.encode("utf-8", "replace"), password.encode())
     if not (known and right):
         raise Refusal(
             AUTHENTICATION_FAILED,
@@ -193,9 +194,7 @@ def read_request(
     settings = {name: value for name, value in url.items() if _is_setting(name)}
     for name in settings:
         _check_setting(name)
-    wants_reading = method != "POST" or url.get("readonly", "0") not in {"0", ""}
-    if read_only and url.get("readonly", "1") == "0":
-        raise Refusal(READONLY, "Cannot modify 'readonly' setting in readonly mode")
+    readonly = _readonly(method, url, read_only=read_only)
     asked = url.get("enable_http_compression", "1") not in {"0", "false"}
     return Wanted(
         query=url.get("query", "").encode(),
@@ -208,18 +207,30 @@ def read_request(
         accept=headers.get("accept-encoding") if asked else "",
         buffered=url.get("wait_end_of_query", "0") in {"1", "true"},
         protocol=_number(url, "client_protocol_version", 0, 1 << 31),
-        read_only=read_only or wants_reading,
+        readonly=readonly,
         session=url.get("session_id", ""),
         session_seconds=_number(url, "session_timeout", 60, MAX_SESSION_SECONDS),
         session_must_exist=url.get("session_check", "0") not in {"0", ""},
         schema=_schema(url),
-        settings=_bounded(settings, max_seconds, read_only=read_only or wants_reading),
+        settings=_bounded(settings, max_seconds, read_only=bool(readonly)),
         parameters={
             name.removeprefix("param_"): value
             for name, value in url.items()
             if name.startswith("param_")
         },
     )
+
+
+def _readonly(method: str, url: Mapping[str, str], *, read_only: bool) -> int:
+    """Return the engine's `readonly`: a port that is read-only lets nobody choose."""
+    asked = url.get("readonly", "")
+    if asked not in {"", "0", "1", "2"}:
+        raise Refusal(BAD_ARGUMENTS, f"cannot use readonly={asked[:20]!r}: 0, 1 or 2")
+    if read_only:
+        if asked == "0":
+            raise Refusal(READONLY, "Cannot modify 'readonly' setting in readonly mode")
+        return 1
+    return int(asked or 0) or (0 if method == "POST" else 2)
 
 
 def _is_setting(name: str) -> bool:

@@ -40,8 +40,14 @@ class ClickHouseServer:
         """Prepare; `writable` wins over the settings.
 
         Raises:
-            ConfigError: it would be open to the network without a password.
+            ConfigError: it would be open to the network without a password, or the store is not
+                in this process.
         """
+        if settings.clickhouse_url is not None:
+            raise ConfigError(
+                "cannot serve the store here: SIGHTLINE_CLICKHOUSE_URL names one elsewhere; "
+                "unset that or SIGHTLINE_CLICKHOUSE_HTTP_PORT"
+            )
         self.port = 0
         self._settings = settings
         self._writable = settings.clickhouse_http_writable if writable is None else writable

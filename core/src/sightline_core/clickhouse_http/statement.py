@@ -42,6 +42,13 @@ _SKIPPED: Final = frozenset({"space", "line"})
 READS: Final = frozenset(
     {"select", "with", "show", "describe", "desc", "explain", "exists", "from"}
 )
+CHANGES: Final = frozenset(
+    """
+    alter attach backup begin check commit copy create delete detach drop exchange execute grant
+    insert kill move optimize parallel rename replace restore revoke rollback set system truncate
+    undrop update use watch
+    """.split()  # noqa: SIM905 - a table of words
+)
 STREAMED: Final = frozenset({"select", "with", "from"})
 # These name things that may be reached without a parenthesis after them.
 FORBIDDEN_WORDS: Final = frozenset(
@@ -208,7 +215,7 @@ def read_statement(head: bytes) -> Statement:
             source_at = source_at or token.start
         elif token.word == "values" or (form and previous == "format"):
             words.update((one.word, False) for one in seen[-2:] if one.word)
-            keyword = token if token.word == "values" else seen[-2]
+            keyword = seen[-2] if previous == "format" else token
             return Statement(
                 first="insert",
                 format=form or "Values",
@@ -260,5 +267,8 @@ def refuse_forbidden(statement: Statement, table_functions: frozenset[str]) -> N
 
 def refuse_writing(statement: Statement) -> None:
     """Raise unless the statement only reads."""
-    if not statement.reads:
-        raise Refusal(READONLY, "Cannot execute query in readonly mode")
+    if statement.reads:
+        return
+    if statement.first not in CHANGES:
+        raise Refusal(SYNTAX_ERROR, f"Syntax error: failed at {statement.first[:40]!r}")
+    raise Refusal(READONLY, "Cannot execute query in readonly mode")
