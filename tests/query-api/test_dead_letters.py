@@ -175,7 +175,7 @@ async def test_damaged_telemetry_is_shown_up_to_where_it_breaks(
     assert letter["trace_ids"] == [telemetry.trace_id(1)]
     assert letter["correlation_ids"] == ["o-1"]
     detail = await desk.get(f"/dead-letters/{letter['id']}")
-    assert detail["value"]["breaks"][-1]["reason"] == "127 bytes announced, 1 there"
+    assert detail["value"]["breaks"][0]["reason"] == "127 bytes announced, 1 there"
     span = detail["value"]["tree"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
     assert span["name"] == "POST /order"
     assert SECRET not in json.dumps(detail)

@@ -77,6 +77,7 @@ def decode_partially(descriptor: Descriptor, data: bytes, *, fields: int = SHOWN
     """Return what can be read of `data`, at most about `fields` values; never raises."""
     walker = _Walker(data, fields)
     walker.found.tree = walker.message(descriptor, 0, len(data), "", 0)
+    walker.found.breaks.sort(key=lambda one: one.offset)
     return walker.found
 
 

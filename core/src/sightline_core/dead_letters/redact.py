@@ -14,6 +14,7 @@ _NAMES: Final = (
     r"|auth(?:orization)?|cookie|credential|private[-_. ]?key|access[-_. ]?key"
     r"|session[-_. ]?id|cvv|cvc|ssn|iban|pin"
 )
+_HUMP: Final = r"(?<=(?-i:[a-z]))(?=(?-i:[A-Z]))"
 _SECRET_NAME: Final = re.compile(rf"(?:^|[^a-z])(?:{_NAMES})(?:s?$|[^a-z])", re.IGNORECASE)
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
@@ -28,14 +29,15 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(://[^\s/@:]{0,200}:)[^\s/@]{1,200}@"), rf"\1{MASK}@"),
     (
         re.compile(
-            rf"""(?<![a-z])((?:{_NAMES})["']?\s{{0,4}}[=:]\s{{0,4}})("[^"]*"?|'[^']*'?|[^\s&;,"'}}]+)""",
+            rf"""(?:(?<![a-z])|{_HUMP})((?:{_NAMES})["']?\s{{0,4}}[=:]\s{{0,4}})("[^"]*"?|'[^']*'?|[^\s&;,"'}}]+)""",
             re.IGNORECASE,
         ),
         rf"\1{MASK}",
     ),
     (re.compile(r"\b[\w.+-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"), rf"{MASK}@\1"),
 )
-_CARD: Final = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
+# 13 to 16 digits, as the great card companies have; times of unix nanoseconds have 19.
+_CARD: Final = re.compile(r"(?<![\w.])[2-6]\d{3}(?:[ -]?\d){9,12}(?![\w.])")
 
 
 def redact_text(text: str) -> str:

@@ -2,7 +2,7 @@ import { useHref } from "../app/place";
 import { ServiceName } from "../parts/Service";
 import { Text } from "../parts/Text";
 import { useListKeys } from "../parts/useListKeys";
-import { formatBytes, formatCount, groupDigits } from "../text/numbers";
+import { formatBytes, groupDigits } from "../text/numbers";
 import { formatAgo, parseNanos } from "../time/nanos";
 import type { LetterGroup } from "./types";
 
@@ -60,7 +60,7 @@ export function GroupTable({ groups }: { groups: LetterGroup[] }) {
               </td>
               <td class="number">{groupDigits(group.letters)}</td>
               <td class={`number ${group.parked ? "warn" : "muted"}`}>{groupDigits(group.parked)}</td>
-              <td class={`number ${group.per_minute ? "bad" : "muted"}`}>{formatCount(group.per_minute)}</td>
+              <td class={`number ${group.per_minute ? "bad" : "muted"}`}>{group.per_minute.toFixed(1)}</td>
               <td class="number" title={group.oldest}>
                 {ago(group.oldest)}
               </td>
