@@ -91,6 +91,17 @@ def test_an_engine_error_names_its_code_and_the_client_is_given_back(store: Stor
     assert store.rows("SELECT 1 AS one") == [{"one": 1}]
 
 
+def test_what_a_failed_statement_had_answered_is_not_in_the_next_answer(store: Store) -> None:
+    failing = "SELECT throwIf(number = 500000) FROM numbers(1000000)"
+    for role in Role:
+        for _ in range(8):  # more than there are clients
+            with pytest.raises(StoreError, match="throwIf"), store.client(role) as client:
+                client.raw_query(failing, fmt="Native")
+        for _ in range(8):
+            with store.client(role) as client:
+                assert client.raw_query("SELECT 7 AS n", fmt="JSONEachRow") == b'{"n":7}\n'
+
+
 def test_a_missing_table_is_a_fault_of_the_store(store: Store) -> None:
     with pytest.raises(StoreUnavailable) as caught:
         store.command("INSERT INTO not_there VALUES (1)")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
 import httpx
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 
@@ -44,7 +44,7 @@ def reader(serve: Serve) -> Iterator[httpx.Client]:
         serve(writable=False, clickhouse_http_password="pä:ss") as running,
         httpx.Client(
             base_url=f"http://127.0.0.1:{running.port}", timeout=60,
-            headers={"x-clickhouse-key": "pä:ss".encode()},
+            headers={b"x-clickhouse-key": "pä:ss".encode()},
         ) as client,
     ):  # fmt: skip
         yield client
@@ -330,6 +330,12 @@ def test_sessions_keep_what_was_set(http: httpx.Client) -> None:
     assert http.post("/", content=asked).text == "0\n"
     missing = http.post("/?session_id=other&session_check=1", content=b"SELECT 1")
     assert (missing.status_code, missing.headers[CODE]) == (404, "372")
+
+
+def test_a_session_forgets_what_a_failed_statement_had_answered(http: httpx.Client) -> None:
+    for _ in range(2):
+        assert http.post("/?session_id=failed", content=FAILING + b" FORMAT JSON").is_error
+        assert http.post("/?session_id=failed", content=b"SELECT 7").text == "7\n"
 
 
 def test_a_session_serves_one_at_a_time_and_ends(http: httpx.Client) -> None:

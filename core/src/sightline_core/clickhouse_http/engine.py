@@ -139,7 +139,15 @@ class Engine:
             with owned as own, _prepared(own, job, restore=handle is not None):
                 yield from _pieces(own, job, summary)
         except (chdb.ChdbError, RuntimeError) as error:
+            if handle is not None:
+                _settle(handle)
             raise EngineRefusal(str(error)) from error
+
+
+def _settle(handle: Any) -> None:
+    """Throw away what a failed statement answered: the next one would get it, too."""
+    with contextlib.suppress(chdb.ChdbError, RuntimeError):
+        handle.query("SELECT 1", "Null")
 
 
 def _pieces(handle: Any, job: Job, summary: Summary) -> Iterator[bytes]:

@@ -63,6 +63,9 @@ class Engine(Protocol):
     def schema_settings(self, schema: str, message: str) -> dict[str, str]:
         """Return the settings that make it read `message` of a .proto file's text."""
 
+    def settle(self, client: Client) -> None:
+        """Make a client that raised an error fit for the next statement."""
+
     def close(self) -> None:
         """Release it. Safe to call twice."""
 
@@ -95,6 +98,7 @@ class Store:
         try:
             yield client
         except ClickHouseError as error:
+            self._engine.settle(client)
             raise store_error(error) from error
         except OSError as error:
             raise StoreUnavailable(f"cannot hand data to the store: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -48,6 +49,14 @@ class EmbeddedEngine:
     def schema_settings(self, schema: str, message: str) -> dict[str, str]:
         """Return the settings that make the engine read `message` of a .proto file's text."""
         return {"format_schema": f"{self._schemas.path(schema)}:{message}"}
+
+    def settle(self, client: Client) -> None:
+        """Throw away what a failed statement had answered so far.
+
+        The engine would put it before the answer to the next statement of the same client.
+        """
+        with contextlib.suppress(ClickHouseError):
+            client.raw_query("SELECT 1")
 
     def close(self) -> None:
         """Release the engine and the directory. Safe to call twice."""

@@ -55,6 +55,9 @@ class RemoteEngine:
             "format_schema_message_name": message,
         }
 
+    def settle(self, client: Client) -> None:
+        """Nothing to do: every statement has a connection's whole attention."""
+
     def close(self) -> None:
         """Close the connections. Safe to call twice."""
         for client in self.clients:
