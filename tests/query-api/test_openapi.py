@@ -12,7 +12,7 @@ PATHS = {
     "/services/{service}/signals", "/traces", "/traces/{trace_id}",
     "/traces/{trace_id}/spans/{span_id}", "/logs", "/logs/histogram",
     "/correlations/{correlation_id}", "/dependencies", "/attributes", "/quarantine", "/ledger",
-    "/ledger/gaps", "/ledger/origins",
+    "/ledger/gaps", "/ledger/origins", "/alerts",
     "/status", "/partitions/orders",
 }  # fmt: skip
 

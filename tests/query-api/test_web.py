@@ -48,7 +48,6 @@ async def test_assets_are_cached_for_good(browser: httpx.AsyncClient) -> None:
     [
         "/api/v1/nothing",
         "/api",
-        "/metrics",
         "/assets/gone.js",
         "/favicon.ico",
         "/%2e%2e/secret",

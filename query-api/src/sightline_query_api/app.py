@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from sightline_query_api import (
+    alerts,
     attribute_values,
     bookkeeping,
     correlations,
@@ -24,6 +25,7 @@ from sightline_query_api import (
     trace,
     traces,
 )
+from sightline_query_api.alerts import Watch
 from sightline_query_api.backend import Backend, Queries
 from sightline_query_api.completeness import ProgressReader
 from sightline_query_api.dead_letters import detail, listing, redrives
@@ -75,6 +77,7 @@ def create_app(
         bus=bus,
         progress=ProgressReader(bus),
         gaps=GapCache(),
+        watch=Watch(),
         ready=ready,
         settings=settings,
         started=time.time_ns(),
@@ -92,6 +95,7 @@ def create_app(
         bookkeeping,
         attribute_values,
         ledger,
+        alerts,
         listing,
         detail,
         redrives,

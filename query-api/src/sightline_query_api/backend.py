@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sightline_core.bus.protocol import Bus
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
+    from sightline_query_api.alerts import Watch
     from sightline_query_api.completeness import ProgressReader
     from sightline_query_api.shortfalls import GapCache
 
@@ -67,6 +68,7 @@ class Backend:
     bus: Bus
     progress: ProgressReader
     gaps: GapCache
+    watch: Watch
     ready: Callable[[], Sequence[str]]
     settings: Settings
     started: int

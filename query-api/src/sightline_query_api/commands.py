@@ -16,6 +16,7 @@ from sightline_core.store.client import open_store
 from sightline_core.store.migrations import applied_migrations
 from sightline_query_api.app import create_app
 from sightline_query_api.dead_letters.commands import dlq
+from sightline_query_api.ledger_command import ledger
 
 if TYPE_CHECKING:
     from sightline_core.settings import Settings
@@ -29,6 +30,7 @@ STOP_SECONDS: Final = 5
 def register(app: typer.Typer) -> None:
     """Add the query API's commands to `app`."""
     app.add_typer(dlq, name="dlq")
+    app.command(epilog="Example: sightline ledger --since 6h --output json")(ledger)
     app.command(epilog="Example: sightline api --data-dir /var/lib/sightline --port 8420")(api)
 
 

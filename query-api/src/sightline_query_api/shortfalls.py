@@ -14,7 +14,7 @@ from sightline_query_api.backend import Serving
 from sightline_query_api.books import Books, Settled
 from sightline_query_api.completeness import Shortcomings
 from sightline_query_api.settling import AsSettled
-from sightline_query_api.times import MINUTE, SECOND, Window
+from sightline_query_api.times import DAY, HOUR, SECOND, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sightline_core.wire.names import Signal
     from sightline_query_api.backend import Backend
 
-HOUR: Final = 60 * MINUTE
-DAY: Final = 24 * HOUR
 OPEN_SECONDS: Final = 5
 """How old the gaps of an hour may be that is not over or not settled."""
 CLOSED_SECONDS: Final = 300

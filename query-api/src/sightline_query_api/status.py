@@ -6,12 +6,15 @@ from importlib.metadata import version
 from typing import Literal
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from sightline_core.health import TEXT, render
 from sightline_core.wire.names import PIPELINE_GROUP, Signal
+from sightline_query_api.alerts import Alert, metrics
 from sightline_query_api.backend import Serving
+from sightline_query_api.components import ComponentStatus, PartitionStatus, Reports
 from sightline_query_api.times import rfc3339
 
 router = APIRouter(tags=["status"])
@@ -19,12 +22,18 @@ probes = APIRouter(tags=["status"])
 
 
 class SignalStatus(BaseModel):
-    """How far the pipeline is with a signal."""
+    """How far the pipeline is with a signal.
+
+    Attributes:
+        freshness_seconds: how long ago the newest stored message of it arrived; grows while
+            nothing comes. Null: unknown.
+    """
 
     signal: str
     watermark: str | None
     lag_messages: int
     lag_seconds: float
+    freshness_seconds: float | None
 
 
 class StoreStatus(BaseModel):
@@ -57,6 +66,9 @@ class Status(BaseModel):
     mode: Literal["embedded", "distributed"]
     started: str
     signals: list[SignalStatus]
+    components: list[ComponentStatus]
+    partitions: list[PartitionStatus]
+    alerts: list[Alert]
     store: StoreStatus
     bus: BusStatus
     ready: bool
@@ -73,6 +85,8 @@ class Health(BaseModel):
 @router.get("/status")
 async def status(backend: Serving) -> Status:
     """Return versions, progress and sizes."""
+    check = await backend.watch.check(backend)
+    reports = check.reports
     signals = []
     for signal in Signal:
         progress = await backend.progress.of(signal)
@@ -82,6 +96,7 @@ async def status(backend: Serving) -> Status:
                 watermark=None if progress.watermark is None else rfc3339(progress.watermark),
                 lag_messages=progress.in_flight_messages,
                 lag_seconds=round(progress.lag_seconds, 3),
+                freshness_seconds=_freshness(reports, signal),
             )
         )
     waiting_for = list(backend.ready())
@@ -90,11 +105,21 @@ async def status(backend: Serving) -> Status:
         mode="embedded",
         started=rfc3339(backend.started),
         signals=signals,
+        components=reports.components,
+        partitions=reports.partitions,
+        alerts=check.alerts(),
         store=await run_in_threadpool(_store, backend),
         bus=BusStatus(topics=await _topics(backend)),
         ready=not waiting_for,
         waiting_for=waiting_for,
     )
+
+
+@probes.get("/metrics", response_class=PlainTextResponse)
+async def prometheus(backend: Serving) -> PlainTextResponse:
+    """Return the books of the last hour and the alerts as Prometheus reads them."""
+    check = await backend.watch.check(backend)
+    return PlainTextResponse(render(metrics(check)), media_type=TEXT)
 
 
 @probes.get("/healthz")
@@ -113,6 +138,15 @@ async def readyz(backend: Serving) -> JSONResponse:
     waiting_for = list(backend.ready())
     health = Health(status="waiting" if waiting_for else "ready", reasons=waiting_for)
     return JSONResponse(health.model_dump(), status_code=503 if waiting_for else 200)
+
+
+def _freshness(reports: Reports, signal: Signal) -> float | None:
+    known = [
+        one.freshness_seconds
+        for one in reports.partitions
+        if one.topic == signal.topic and one.freshness_seconds is not None
+    ]
+    return min(known, default=None)
 
 
 def _store(backend: Serving) -> StoreStatus:

@@ -14,6 +14,8 @@ from sightline_query_api.problems import bad_request
 
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 DEFAULT_RANGE: Final = 3600 * SECOND
 LATEST: Final = (1 << 63) - 1
 """The last instant that the store can hold, in 2262."""

@@ -74,11 +74,8 @@ async def _not_built(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def is_for_programs(path: str) -> bool:
-    """Whether only programs ask for the path, so that the web app must not answer it.
-
-    Scrapers try /metrics on every port; a page with status 200 would look like broken metrics.
-    """
-    return path in {"/api", "/metrics"} or path.startswith("/api/")
+    """Whether only programs ask for the path, so that the web app must not answer it."""
+    return path == "/api" or path.startswith("/api/")
 
 
 class SecurityHeaders:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import getpass
 import json
-import re
-import time
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from sightline_core.errors import ConfigError
 from sightline_core.output import Output
 from sightline_query_api.dead_letters.remote import Remote
+from sightline_query_api.terminal import moment, plain
 
 FAILED: Final = 1
 NOTHING_FOUND: Final = 3
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# Terminals obey these: escape sequences, and signs that turn the direction of what follows.
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 Endpoint = Annotated[str, typer.Option(help="Address of the API.", envvar="SIGHTLINE_API_ENDPOINT")]
 Printed = Annotated[Output, typer.Option(help="How to print the result.")]
@@ -71,7 +66,7 @@ def list_letters(
         path,
         {
             "topic": topic, "fingerprint": group, "service": service, "q": q, "limit": limit,
-            "start": _moment(since), "end": _moment(until), "state": state,
+            "start": moment(since), "end": moment(until), "state": state,
         },
     )  # fmt: skip
     if output is Output.JSON:
@@ -104,10 +99,10 @@ def show(
     shown = {name: value for name, value in found["letter"].items() if value not in ("", [], None)}
     for name, value in shown.items():
         about.add_row(
-            name.replace("_", " "), _plain(", ".join(value) if isinstance(value, list) else value)
+            name.replace("_", " "), plain(", ".join(value) if isinstance(value, list) else value)
         )
     for header in found["headers"]:
-        about.add_row(_plain(f"header {header['name']}"), _plain(header["value"]))
+        about.add_row(plain(f"header {header['name']}"), plain(header["value"]))
     console = Console()
     console.print(about)
     _show_value(console, found)
@@ -241,19 +236,11 @@ def _selection(
     return {name: value for name, value in given.items() if value}
 
 
-def _moment(text: str) -> str:
-    """Return a time for the API: `6h` is six hours ago."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if not match:
-        return text
-    return str(time.time_ns() - int(match[1]) * _UNITS[match[2]] * 1_000_000_000)
-
-
 def _nanoseconds(text: str) -> int | None:
     from sightline_query_api.times import parse_time  # noqa: PLC0415 - brings FastAPI along
 
     try:
-        return parse_time(_moment(text)) if text else None
+        return parse_time(moment(text)) if text else None
     except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"cannot use the time {text!r}: it {error}, nor like 30m, 6h, 2d"
@@ -292,7 +279,7 @@ def _follow(remote: Remote, asked: Any, *, wait: bool, output: Output) -> None:
     else:
         Console().print(_redrives([found]))
         for problem in found["problems"]:
-            Console().print(_plain(problem))
+            Console().print(plain(problem))
     if found["failed"] or found["state"] in ("failed", "cancelled"):
         raise typer.Exit(FAILED)
 
@@ -304,40 +291,38 @@ def _print_trial(trial: Any, output: Output) -> None:
     console = Console()
     where = ", ".join(f"{count} to {topic}" for topic, count in trial["topics"].items())
     least = f", in {trial['seconds']:g} seconds at least" if trial["letters"] else ""
-    console.print(_plain(f"{trial['letters']} dead letters: {where or 'nothing to send'}{least}"))
+    console.print(plain(f"{trial['letters']} dead letters: {where or 'nothing to send'}{least}"))
     for one in trial["trials"]:
         outcome = one["problem"] or f"{one['size_before']} bytes, {one['size_after']} as sent"
-        console.print(_plain(f"  {one['id']}  {outcome}"))
+        console.print(plain(f"  {one['id']}  {outcome}"))
 
 
 def _show_value(console: Console, found: Any) -> None:
     value = found["value"]
     if value is None:
-        console.print(_plain(f"value: {found['missing']}"))
+        console.print(plain(f"value: {found['missing']}"))
         return
     for one in value["breaks"]:
-        console.print(_plain(f"breaks at byte {one['offset']} {one['path']}: {one['reason']}"))
+        console.print(plain(f"breaks at byte {one['offset']} {one['path']}: {one['reason']}"))
     tree = value["tree"]
     text = json.dumps(tree, indent=2, ensure_ascii=False) if tree is not None else value["text"]
     for line in (text or "").splitlines():
-        console.print(_plain(line))
+        console.print(plain(line))
     if found["raw"]:
         raw = bytes.fromhex(found["raw"]["hex"])
         for at in range(0, len(raw), 16):
             part = raw[at : at + 16]
             signs = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
-            console.print(
-                _plain(f"{found['raw']['offset'] + at:08x}  {part.hex(' '):<47}  {signs}")
-            )
+            console.print(plain(f"{found['raw']['offset'] + at:08x}  {part.hex(' '):<47}  {signs}"))
 
 
 def _groups(items: list[Any]) -> Table:
     table = Table("group", "topic", "letters", "parked", "a minute", "oldest", "error", box=None)
     for one in items:
         table.add_row(
-            one["fingerprint"], _plain(one["topic"]), str(one["letters"]), str(one["parked"]),
+            one["fingerprint"], plain(one["topic"]), str(one["letters"]), str(one["parked"]),
             f"{one['per_minute']:g}", one["oldest"][:19],
-            _plain(f"{one['reason']}: {one['pattern']}"),
+            plain(f"{one['reason']}: {one['pattern']}"),
         )  # fmt: skip
     return table
 
@@ -347,8 +332,8 @@ def _letters(items: list[Any]) -> Table:
     for one in items:
         place = f"{one['topic']}-{one['partition']} {one['offset']}"
         table.add_row(
-            one["id"], one["state"], _plain(place), one["last_seen"][:19], _plain(one["reason"]),
-            _plain(one["preview"]),
+            one["id"], one["state"], plain(place), one["last_seen"][:19], plain(one["reason"]),
+            plain(one["preview"]),
         )  # fmt: skip
     return table
 
@@ -357,13 +342,8 @@ def _redrives(items: list[Any]) -> Table:
     table = Table("id", "what", "state", "when", "who", "letters", "done", "failed", box=None)
     for one in items:
         table.add_row(
-            one["id"], one["action"], one["state"], one["created"][:19], _plain(one["actor"]),
+            one["id"], one["action"], one["state"], one["created"][:19], plain(one["actor"]),
             "" if one["total"] is None else str(one["total"]), str(one["done"]),
             str(one["failed"]),
         )  # fmt: skip
     return table
-
-
-def _plain(value: Any) -> Text:
-    """Return text that a terminal prints and does not obey."""
-    return Text(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", str(value)))
