@@ -11,7 +11,7 @@ import pytest
 from sightline_core.bus import writer
 from sightline_core.bus.embedded import EmbeddedBus
 from sightline_core.bus.protocol import Committed, Message, TopicPartition
-from sightline_core.errors import BusFull, OffsetOutOfRange
+from sightline_core.errors import BusError, BusFull, OffsetOutOfRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,3 +227,26 @@ async def test_the_last_of_the_disk_is_left_for_commits(
     monkeypatch.undo()
     assert (await bus.send("spans", Message(b"y"))).offset == 1
     await bus.close()
+
+
+async def test_a_group_that_is_forgotten_holds_nothing_back(tmp_path: Path) -> None:
+    bus = EmbeddedBus(tmp_path, retention_seconds=0.01)
+    await fill(bus, "spans", 4, KB)
+    await process(bus, "living", 4)
+    dead = await process(bus, "dead", 1)
+    with pytest.raises(BusError, match="has members"):
+        await bus.forget_group("dead")
+    await dead.close()
+    await retention_ran(bus)
+    assert bus.bounds(P0)[0] == 1
+    await bus.forget_group("dead")
+    await until(lambda: bus.bounds(P0)[0] == 4)
+    assert bus.stored("dead", P0) is None
+    await bus.close()
+
+    again = EmbeddedBus(tmp_path, retention_seconds=LONG)
+    assert again.stored("dead", P0) is None
+    stored = again.stored("living", P0)
+    assert stored is not None
+    assert stored.offset == 4
+    await again.close()

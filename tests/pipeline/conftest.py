@@ -18,13 +18,16 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from tests.contracts.conftest import KafkaFactory
+from tests.pipeline.running import EmbeddedLog, KafkaLog, Log, MemoryLog, Run, use_own_names
 
 from sightline_core.bus.protocol import Record
 from sightline_pipeline.batch import AcceptWindow, Batch
 from sightline_pipeline.landing import landing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
+    from pathlib import Path
 
     from google.protobuf.message import Message
 
@@ -200,3 +203,40 @@ _numbers = itertools.count(1)
 def lane(store: Store, store_settings: Settings, request: pytest.FixtureRequest) -> Lane:
     name = re.sub(r"\W+", "-", request.node.name)[:60]
     return Lane(store, AcceptWindow.from_settings(store_settings), next(_numbers), name)
+
+
+@pytest.fixture
+async def run(
+    lane: Lane,
+    otlp: Otlp,
+    tmp_path: Path,
+    store_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Run]:
+    """Pipelines on the embedded bus."""
+    use_own_names(monkeypatch)
+    made = Run(lane, otlp, EmbeddedLog(tmp_path / "bus"), store_settings)
+    yield made
+    await made.crash()
+
+
+@pytest.fixture(params=["embedded", "memory", "kafka"])
+async def run_anywhere(
+    lane: Lane,
+    otlp: Otlp,
+    store_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Run]:
+    """Pipelines on each bus."""
+    use_own_names(monkeypatch)
+    log: Log
+    if request.param == "embedded":
+        log = EmbeddedLog(request.getfixturevalue("tmp_path") / "bus")
+    elif request.param == "memory":
+        log = MemoryLog()
+    else:
+        log = KafkaLog(KafkaFactory(request.getfixturevalue("kafka")))
+    made = Run(lane, otlp, log, store_settings)
+    yield made
+    await made.crash()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline_core.bus.protocol import Committed, Record, TopicPartition
+from sightline_core.wire.envelope import varint
 from sightline_core.wire.names import HEADER_RECORDS, Signal
 from sightline_pipeline.backlog import MESSAGE_WEIGHT, RECORD_WEIGHT, Backlog, weight
 from sightline_pipeline.batch import AcceptWindow, Batch, range_in_doubt
@@ -146,6 +148,45 @@ def test_messages_of_many_tiny_records_weigh_what_their_records_cost() -> None:
     backlog.add([flood, flood], now=0.0)
     assert backlog.full
     assert len(backlog.take().records) == 1
+
+
+@pytest.mark.parametrize("signal", Signal)
+@given(data=st.data())
+def test_messages_that_do_not_say_how_many_records_they_hold_weigh_no_less_than_those_that_do(
+    signal: Signal, data: st.DataObject
+) -> None:
+    """Whatever they hold: empty records cost the engine as much as others."""
+    records = data.draw(st.integers(0, 300))
+    bodies = data.draw(st.lists(st.sampled_from([b"", b"\x2a\x01x", b"\x12\x00"]), min_size=1))
+    kinds: dict[Signal, Any] = {
+        Signal.TRACES: lambda body: b"\x12" + bytes([len(body)]) + body,
+        Signal.LOGS: lambda body: b"\x12" + bytes([len(body)]) + body,
+        Signal.METRICS: lambda _: b"\x0a\x00",
+    }
+    inner = b"".join(kinds[signal](bodies[n % len(bodies)]) for n in range(records))
+    for tag in [b"\x2a", b"\x12"] if signal is Signal.METRICS else []:  # gauge, metric
+        inner = tag + varint(len(inner)) + inner
+    scope = b"\x12" + varint(len(inner)) + inner
+    value = b"\x0a" + varint(len(scope)) + scope
+    silent = Record("t", 0, 1, 0, value, None, ())
+    telling = replace(silent, headers=((HEADER_RECORDS, b"%d" % records),))
+    assert weight(silent, signal) >= weight(telling, signal)
+
+
+def test_a_needlessly_long_encoding_does_not_make_a_message_lighter() -> None:
+    one = b"\x92\x80\x80\x00\x00"
+    inner = one * 60_000
+    scope = b"\x12" + varint(len(inner)) + inner
+    value = b"\x0a" + varint(len(scope)) + scope
+    flood = Record("t", 0, 1, 0, value, None, ())
+    assert weigh(flood) >= 60_000 * RECORD_WEIGHT
+
+
+def test_ordinary_messages_are_counted_not_guessed() -> None:
+    span = b"\x12\xe8\x07" + b"\x2a\xe5\x07" + b"\x12" * 997
+    scope = b"\x12" + varint(len(span) * 9) + span * 9
+    value = b"\x0a" + varint(len(scope)) + scope
+    assert weigh(Record("t", 0, 1, 0, value, None, ())) == len(value) + MESSAGE_WEIGHT
 
 
 @pytest.mark.parametrize("declared", [b"", b"-1", b"many", b"9" * 400, "٣".encode()])

@@ -1,0 +1,70 @@
+"""Crashes at every point of a batch's way lose and repeat nothing, on every bus (design D4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.pipeline.running import GOOD, Crash, Faults, FaultyBus, FaultyStore, faults, once
+
+from sightline_core.bus.protocol import TopicPartition
+from sightline_core.wire.names import Signal
+
+if TYPE_CHECKING:
+    from tests.pipeline.running import Run
+
+
+@pytest.mark.parametrize(
+    ("point", "bus_faults", "store_faults"),
+    [
+        ("before the intent", Faults(before=[Crash()]), Faults()),
+        ("after the intent", Faults(after=[Crash()]), Faults()),
+        ("before the insert", Faults(), Faults(before=[Crash()])),
+        ("after the insert", Faults(), Faults(after=[Crash()])),
+        ("before the commit", Faults(before=[None, Crash()]), Faults()),
+        ("after the commit", Faults(after=[None, Crash()]), Faults()),
+    ],
+    ids=lambda given: given.replace(" ", "-") if isinstance(given, str) else "",
+)
+async def test_a_crash_at_any_point_loses_and_repeats_nothing(
+    run_anywhere: Run, point: str, bus_faults: Faults, store_faults: Faults
+) -> None:
+    run = run_anywhere
+    on_bus, on_store = (Faults([*f.before], [*f.after]) for f in (bus_faults, store_faults))
+    await run.send_spans()
+    bus = FaultyBus(await run.bus(), on_bus)
+    await run.until_crash(bus, FaultyStore(run.lane.store, on_store))
+    await run.send_spans()
+    await run.until_done()
+    assert run.books() == once(2 * GOOD)
+
+
+async def test_crash_after_crash_loses_and_repeats_nothing(run: Run) -> None:
+    for plan in ("after", "before", "after"):
+        await run.send_spans(3)
+        store = FaultyStore(run.lane.store, faults(plan, Crash()))
+        await run.until_crash(await run.bus(), store)
+    pipeline = await run.until_done()
+    assert run.books() == once(9)
+    assert pipeline.stats.signals[Signal.TRACES].replayed_batches == 1
+
+
+async def test_a_replay_inserts_the_exact_range_even_when_more_has_come(run: Run) -> None:
+    await run.send_spans(3)
+    await run.until_crash(await run.bus(), FaultyStore(run.lane.store, Faults(after=[Crash()])))
+    await run.send_spans(5)
+    store = FaultyStore(run.lane.store)
+    await run.until_done(store=store)
+    assert run.books() == once(8)
+    assert store.faults.seen == 2
+
+
+async def test_a_range_in_doubt_that_is_gone_is_counted_and_the_rest_goes_on(run: Run) -> None:
+    await run.send_spans(3)
+    await run.until_crash(await run.bus(), FaultyStore(run.lane.store, Faults(before=[Crash()])))
+    await run.send_spans(2)
+    real = await run.bus()
+    real._log(TopicPartition(Signal.TRACES.topic, 0)).start = 3
+    pipeline = await run.until_done()
+    assert pipeline.stats.signals[Signal.TRACES].gaps == 1
+    assert run.books() == once(2)
