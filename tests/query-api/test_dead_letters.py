@@ -68,7 +68,7 @@ class Desk:
 
     async def until(self, path: str, condition: Any, **parameters: Any) -> Any:
         async with asyncio.timeout(30):
-            while not condition(found := await self.get(path, **parameters)):
+            while not condition(found := await self.get(path, **parameters)):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return found
 
@@ -126,14 +126,11 @@ async def test_pages_hold_every_letter_once(desk: Desk) -> None:
     await desk.bury(*(order(number) for number in range(25)))
     for path in ("/dead-letters", "/dead-letters/groups"):
         found: list[str] = []
-        cursor = None
-        while True:
-            more = {"cursor": cursor} if cursor else {}
-            page = await desk.get(path, topic=desk.name, limit=7, **more)
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await desk.get(path, topic=desk.name, limit=7, cursor=cursor)
             found += [one.get("id") or one["fingerprint"] for one in page["items"]]
             cursor = page["next_cursor"]
-            if not cursor:
-                break
         assert len(found) == len(set(found)) == (25 if path == "/dead-letters" else 1)
 
 
@@ -179,6 +176,17 @@ async def test_damaged_telemetry_is_shown_up_to_where_it_breaks(
     span = detail["value"]["tree"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
     assert span["name"] == "POST /order"
     assert SECRET not in json.dumps(detail)
+
+    for name in ("o-1", telemetry.trace_id(1)):
+        journey = await desk.get(f"/correlations/{name}")
+        (item,) = journey["items"]
+        assert (item["kind"], item["service"], item["body"]) == (
+            "dead_letter",
+            "checkout",
+            "broken",
+        )
+        assert item["attributes"]["dead_letter.id"] == letter["id"]
+        assert (journey["dead_letter_count"], journey["span_count"]) == (1, 0)
 
     selection = {"ids": [letter["id"]]}
     plain = await desk.post("/redrives", {"selection": selection, "dry_run": True}, 200)

@@ -11,9 +11,12 @@ PATHS = {
     "/services", "/services/{service}", "/services/{service}/operations",
     "/services/{service}/signals", "/traces", "/traces/{trace_id}",
     "/traces/{trace_id}/spans/{span_id}", "/logs", "/logs/histogram",
-    "/correlations/{correlation_id}", "/dependencies", "/attributes", "/quarantine", "/ledger",
+    "/correlations/{correlation_id}", "/dependencies", "/attributes", "/attributes/values",
+    "/quarantine", "/ledger",
     "/ledger/gaps", "/ledger/origins", "/alerts",
     "/status", "/partitions/orders",
+    "/dead-letters", "/dead-letters/groups", "/dead-letters/{letter_id}", "/dead-letters/discard",
+    "/redrives", "/redrives/{redrive_id}", "/redrives/{redrive_id}/cancel",
 }  # fmt: skip
 
 
@@ -22,10 +25,12 @@ async def test_every_endpoint_is_described_with_its_errors(client: httpx.AsyncCl
     paths = {path for path in document["paths"] if path.startswith("/api/")}
     assert {path.removeprefix("/api/v1") for path in paths} == PATHS
     for path, methods in document["paths"].items():
-        responses = methods["get"]["responses"]
-        assert responses["200"]["content"]["application/json"]["schema"], path
-        assert set(responses) <= {"200", "4XX", "5XX", "503"}, path
-        assert methods["get"]["description"], path
+        for method in methods.values():
+            responses = method["responses"]
+            done = responses.get("200") or responses["202"]
+            assert done["content"]["application/json"]["schema"], path
+            assert set(responses) <= {"200", "202", "4XX", "5XX", "503"}, path
+            assert method["description"], path
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 

@@ -40,12 +40,16 @@ class CorrelatedService(BaseModel):
     logs: int
     errors: int
     error_logs: int
+    dead_letters: int
 
 
 class CorrelatedItem(BaseModel):
-    """A span or a log record; fields of the other kind are absent."""
+    """A span, a log record or a dead letter; fields of the other kinds are absent.
 
-    kind: Literal["span", "log"]
+    A dead letter is a message that could not be stored: `body` is why, its attributes say which.
+    """
+
+    kind: Literal["span", "log", "dead_letter"]
     time: str
     time_unix_nano: str
     service: str
@@ -74,6 +78,7 @@ class Correlation(BaseModel):
     log_count: int
     error_count: int
     error_log_count: int
+    dead_letter_count: int
     trace_ids: list[str]
     services: list[CorrelatedService]
     items: list[CorrelatedItem]
@@ -117,12 +122,12 @@ def get_correlation(
         raise bad_request("cannot use cursor: it holds no time")
     found = _find(queries, correlation_id)
     parameters = _parameters(found, correlation_id)
-    totals = queries.rows("correlation_totals", parameters, **_SOURCES)
+    totals = queries.rows("correlation_totals", parameters, **_CLAUSES)
     if not totals:
         raise not_found(f"cannot find anything for {correlation_id!r}: it has expired")
     time, kind, mark, seen = position or (0, "", 0, 0)
     after = {"after_time": time, "after_kind": kind, "after_hash": mark, "seen": seen}
-    rows = queries.rows("correlation_items", parameters | after | {"limit": limit + 1}, **_SOURCES)
+    rows = queries.rows("correlation_items", parameters | after | {"limit": limit + 1}, **_CLAUSES)
     start, end = min(row["begin"] for row in totals), max(row["finish"] for row in totals)
     lacks = shortfall.of(
         (Signal.TRACES, Signal.LOGS),
@@ -141,6 +146,7 @@ def get_correlation(
         log_count=sum(row["logs"] for row in totals),
         error_count=sum(row["errors"] for row in totals),
         error_log_count=sum(row["error_logs"] for row in totals),
+        dead_letter_count=sum(row["dead_letters"] for row in totals),
         trace_ids=list(found.trace_ids),
         services=[
             CorrelatedService(**{name: row[name] for name in CorrelatedService.model_fields})
@@ -160,12 +166,17 @@ def _find(queries: Queries, correlation_id: str) -> _Found:
     # Log records are listed under their trace's id too, so only other rows show a correlation id.
     carried = any(row["trace_id"] != correlation_id or row["spans"] for row in rows)
     is_trace = bool(own["found"]) or any(row["trace_id"] == correlation_id for row in rows)
+    if not (carried or is_trace):
+        letters = queries.row(
+            "correlation_dead_letters", {"id": correlation_id, "trace_id": as_trace}
+        )
+        carried, is_trace = bool(letters["carrying"]), bool(letters["of_trace"])
     if is_trace and as_trace not in trace_ids:
         trace_ids.insert(0, as_trace)
     if not (carried or is_trace):
         raise not_found(
             f"cannot find anything for {correlation_id!r}: no span or log record has it as "
-            "correlation.id, and there is no such trace"
+            "correlation.id, no dead letter either, and there is no such trace"
         )
     bounds = queries.row("traces_bounds", {"trace_ids": trace_ids})
     logs = queries.row("correlation_bounds", {"trace_ids": trace_ids})
@@ -197,6 +208,10 @@ _SOURCES: Final = {
     "trace_logs": f"{_OF_TRACES} AND {_between('trace_logs')}",
     "other_logs": f"TraceId = '' AND {_CARRYING} AND {_between('other_logs')}",
 }
+_LETTERS: Final = (
+    "(hasAny(TraceIds, {trace_ids:Array(String)}) OR has(CorrelationIds, {id:String}))"
+)
+_CLAUSES: Final = _SOURCES | {"dead_letters": _LETTERS}
 
 
 def _parameters(found: _Found, correlation_id: str) -> dict[str, Any]:
@@ -212,6 +227,8 @@ def _item(row: dict[str, Any]) -> CorrelatedItem:
         own = {"name": row["text"]} | {
             name: row[name] for name in ("parent_span_id", "span_kind", "status", "duration_ns")
         }
+    elif row["kind"] == "dead_letter":
+        own = {"body": row["text"]}
     else:
         own = {"body": body_text(row["text"], row["body_type"]), "severity": row["severity"]}
         own["body_structured"] = row["body_type"] in ("a", "k")

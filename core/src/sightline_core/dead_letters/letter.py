@@ -64,9 +64,10 @@ _FOREIGN: Final[Mapping[str, tuple[str, ...]]] = {
     DLQ_MESSAGE: ("kafka_dlt-exception-message", "__connect.errors.exception.message"),
     DLQ_STAGE: ("__connect.errors.stage", "kafka_dlt-original-consumer-group"),
 }
+_TIME: Final = r"\b\d{4}-\d\d-\d\d[T ](?:\d\d:?){2,3}(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _PLACEHOLDERS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uuid>"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (re.compile(_TIME), "<time>"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"), "<address>"),
     (re.compile(r"\b(?:0x)?(?=[0-9a-f]*\d)[0-9a-f]{8,}\b", re.IGNORECASE), "<hex>"),
     (re.compile(r"'[^']{1,200}'|\"[^\"]{1,200}\""), "<text>"),

@@ -16,6 +16,11 @@ SELECT * FROM (
         ServiceName, TraceId, SpanId, '', Body, '', '', 0, Severity, BodyType,
         mapKeys(LogAttributes), mapValues(LogAttributes), LogAttributeTypes
     FROM otel_logs WHERE $other_logs AND Timestamp >= fromUnixTimestamp64Nano({after_time:Int64})
+    UNION ALL
+    SELECT 'dead_letter', toUnixTimestamp64Nano(FirstSeen) AS time, sipHash64(Id) AS hash,
+        toString(ServiceNames[1]), TraceIds[1], '', '', Message, '', '', 0, '', '',
+        ['dead_letter.id', 'dead_letter.group', 'dead_letter.reason'], [Id, Fingerprint, toString(Reason)], 'sss'
+    FROM sightline_dead_letters FINAL WHERE $dead_letters
 )
 WHERE (time, kind, hash) >= ({after_time:Int64}, {after_kind:String}, {after_hash:UInt64})
 ORDER BY time, kind, hash

@@ -195,7 +195,7 @@ export interface LogHistogram {
 }
 
 export interface JourneyItem {
-  kind: "span" | "log";
+  kind: "span" | "log" | "dead_letter";
   time: string;
   time_unix_nano: string;
   service: string;

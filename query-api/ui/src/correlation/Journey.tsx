@@ -54,7 +54,9 @@ function Step({ item, base, whole, lanes, colours, newTrace }: StepProps) {
   const bar = barOf(offset, item.duration_ns ?? 0, { from: 0, to: Math.max(1, whole) });
   const classes = [
     "step",
-    span ? "step-span" : `step-log severity-${item.severity ?? "unspecified"}`,
+    span
+      ? "step-span"
+      : `step-log severity-${item.severity ?? (item.kind === "dead_letter" ? "error" : "unspecified")}`,
     item.status === "error" ? "step-failed" : "",
     newTrace ? "step-new-trace" : "",
     `service-${colours.get(item.service) ?? 0}`,
@@ -71,7 +73,7 @@ function Step({ item, base, whole, lanes, colours, newTrace }: StepProps) {
           {span ? (
             <span class="tag">{item.span_kind ?? "span"}</span>
           ) : (
-            <span class="severity-tag">{item.severity === "unspecified" ? "log" : item.severity}</span>
+            <span class="severity-tag">{labelOf(item)}</span>
           )}
           <Text>{(span ? item.name : item.body) || "(empty)"}</Text>
           {item.status === "error" && <span class="row-flag row-flag-error">error</span>}
@@ -87,6 +89,11 @@ function Step({ item, base, whole, lanes, colours, newTrace }: StepProps) {
       {open && <StepDetails item={item} />}
     </li>
   );
+}
+
+function labelOf(item: JourneyItem): string {
+  if (item.kind === "dead_letter") return "dead letter";
+  return item.severity === undefined || item.severity === "unspecified" ? "log" : item.severity;
 }
 
 interface LanesProps {
@@ -113,14 +120,26 @@ function StepDetails({ item }: { item: JourneyItem }) {
   const href = useHref();
   return (
     <div class="step-details">
-      {item.trace_id && (
+      {item.trace_id && item.kind !== "dead_letter" && (
         <p class="log-links">
           <a href={href(tracePath(item.trace_id), { span: item.span_id || null })}>
             Open in trace <code>{item.trace_id.slice(0, 8)}</code>
           </a>
         </p>
       )}
-      {item.kind === "log" && item.body && (
+      {item.kind === "dead_letter" && (
+        <p class="log-links">
+          <a
+            href={href("/dead-letters", {
+              group: String(item.attributes["dead_letter.group"] ?? ""),
+              letter: String(item.attributes["dead_letter.id"] ?? ""),
+            })}
+          >
+            Open the dead letter
+          </a>
+        </p>
+      )}
+      {item.kind !== "span" && item.body && (
         <div class="log-body">
           <LongText text={item.body} first={4000} />
         </div>

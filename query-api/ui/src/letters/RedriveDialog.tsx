@@ -127,7 +127,8 @@ function Tried({ run }: { run: DryRun }) {
               <details>
                 <summary>
                   {formatBytes(trial.size_before)}, as sent {formatBytes(trial.size_after)}
-                  {trial.records !== null && `, ${groupDigits(trial.records)} ${trial.records === 1 ? "record" : "records"}`}
+                  {trial.records !== null &&
+                    `, ${groupDigits(trial.records)} ${trial.records === 1 ? "record" : "records"}`}
                 </summary>
                 <pre class="tree">
                   <bdi>{JSON.stringify(trial.after, null, 2)?.slice(0, 20_000)}</bdi>
