@@ -106,6 +106,24 @@ async def test_the_first_and_the_last_messages_are_missed_too(get: Get, shop: Sh
     assert (await _books(get, shop))[""]["unexplained"] == 6
 
 
+async def test_what_a_collector_numbered_after_its_last_report_is_nobodys_fault(
+    get: Get, store: Store, hours: Iterator[int]
+) -> None:
+    shop = Shop(store, next(hours), f"collector-died-{time.time_ns()}")
+    for fate in ("stored", "missing", "stored"):
+        shop.message("cart", 1, fate)
+    shop.report()
+    for fate in ("stored", "missing", "stored"):  # and then it was killed
+        shop.message("cart", 1, fate)
+    shop.insert()
+    found = (await get("/ledger/gaps", **_range(shop)))["items"]
+    assert sorted((gap["first_seq"], gap["state"]) for gap in found) == [
+        (2, "missing"), (5, "unacknowledged"),
+    ]  # fmt: skip
+    row = (await _books(get, shop))[""]
+    assert (row["missing_messages"], row["pending_messages"]) == (1, 1)
+
+
 async def test_an_origin_of_which_nothing_arrived_is_missed(get: Get, shop: Shop) -> None:
     shop.message("cart", 2, "missing")
     shop.report()

@@ -131,7 +131,7 @@ class Books:
         for signal in Signal:
             lost = Lost(
                 messages=_sum(totals, signal, "missing"),
-                pending=_sum(totals, signal, "pending"),
+                pending=_sum(totals, signal, "pending", "unacknowledged"),
                 records=records[signal.value],
                 expired=expired.get(signal.value, 0),
             )
@@ -196,7 +196,9 @@ def _sdk_counts(rows: Sequence[Mapping[str, Any]], arrived: Mapping[str, int]) -
     )
 
 
-def _sum(totals: Iterable[Mapping[str, Any]], signal: Signal, state: str) -> int:
+def _sum(totals: Iterable[Mapping[str, Any]], signal: Signal, *states: str) -> int:
     return sum(
-        row["messages"] for row in totals if row["signal"] == signal.value and row["state"] == state
+        row["messages"]
+        for row in totals
+        if row["signal"] == signal.value and row["state"] in states
     )

@@ -77,14 +77,18 @@ class Ledger(BaseModel):
 
 
 class Gap(BaseModel):
-    """Consecutive messages of an origin that are not there, and when their neighbours arrived."""
+    """Consecutive messages of an origin that are not there, and when their neighbours arrived.
+
+    `pending` may still come. `unacknowledged` were numbered after the collector's last report: the
+    next one says what became of them; if it died, nobody can.
+    """
 
     signal: Literal["traces", "logs", "metrics"]
     origin: str
     first_seq: int
     last_seq: int
     messages: int
-    state: Literal["missing", "pending"]
+    state: Literal["missing", "pending", "unacknowledged"]
     after: str
     before: str
 
@@ -264,7 +268,7 @@ def _origin(
         messages=row["messages"],
         duplicate_messages=row["messages"] - row["numbers"],
         missing_messages=lost.get((*key, "missing"), 0),
-        pending_messages=lost.get((*key, "pending"), 0),
+        pending_messages=lost.get((*key, "pending"), 0) + lost.get((*key, "unacknowledged"), 0),
         first_seq=row["first"],
         last_seq=row["last"],
         last_received=rfc3339(row["last_received"]) if row["last_received"] else None,

@@ -1,7 +1,8 @@
 -- Numbers missing from the sequences of the origins. Known are those that arrived, are dead letters, or
 -- carry nothing (void, as their collector says); its reports also say where a sequence begins and how far
 -- it had come. Each gap is decided by itself: what was numbered before a message that arrived before
--- `settled` should be in, so it is missing; else it may still be on its way.
+-- `settled` should be in, so it is missing; else it may still be on its way. What a collector numbered
+-- after its last report is unacknowledged: the next report decides, or nobody if the collector died.
 -- `since` to `until` is read, so that the neighbours of a gap at an edge of the window are found.
 WITH
     fromUnixTimestamp64Nano({since:Int64}) AS since,
@@ -56,14 +57,15 @@ WITH
         SELECT
             Signal AS signal, Origin AS origin, Before + 1 AS first, First - 1 AS last, First - Before - 1 AS messages,
             toUnixTimestamp64Nano(BeforeAt) AS after, toUnixTimestamp64Nano(At) AS before,
-            if(At < settled, 'missing', 'pending') AS state
+            multiIf(At >= settled, 'pending', First - 1 > Decided, 'unacknowledged', 'missing') AS state
         FROM (
             SELECT
                 Signal, Origin, First, At,
                 row_number() OVER ordered AS Position,
                 max(Last) OVER (PARTITION BY Signal, Origin ORDER BY First, Last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS Before,
-                lagInFrame(At) OVER ordered AS BeforeAt
-            FROM known
+                lagInFrame(At) OVER ordered AS BeforeAt,
+                if(reports.Settled > 0, reports.Settled, if(startsWith(Origin, 'collector-'), 0, toUInt64(-1))) AS Decided
+            FROM known LEFT JOIN reports USING (Signal, Origin)
             WINDOW ordered AS (PARTITION BY Signal, Origin ORDER BY First, Last ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         )
         WHERE Position > 1 AND First > Before + 1
