@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -284,3 +285,4 @@ async def test_a_broker_without_a_version_in_common(open_bus: Callable[..., Kafk
         bus = open_bus(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_seconds=1)
         with pytest.raises(BusError, match="the broker speaks no protocol version in common"):
             await bus.partitions("t")
+        gc.collect()

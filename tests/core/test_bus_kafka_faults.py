@@ -195,6 +195,26 @@ async def test_a_frozen_broker_is_left_in_time(
     await send(bus, topic, b"after")
 
 
+async def test_the_answer_of_a_loading_coordinator_is_not_taken_for_a_new_group(
+    bus: KafkaBus, topic: str
+) -> None:
+    """Its answer names an error and no partition; aiokafka reads "no progress" from it."""
+    for value in (b"one", b"two", b"three"):
+        await send(bus, topic, value)
+    first = bus.consumer("g-loading", [topic])
+    assert len(await take(first, 3)) == 3
+    await first.commit({TopicPartition(topic, 0): Committed(2)})
+    await first.close()
+
+    async def nothing_yet(_partitions: object) -> dict[object, object]:
+        return {}
+
+    second = bus.consumer("g-loading", [topic])
+    await second._connected()
+    second._client._coordinator._do_fetch_commit_offsets = nothing_yet  # type: ignore[union-attr]
+    assert await take(second, 1) == [b"three"]
+
+
 async def test_the_watchdog_builds_a_silent_consumer_anew(
     open_bus: Callable[..., KafkaBus], topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:

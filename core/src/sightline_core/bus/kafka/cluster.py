@@ -76,8 +76,9 @@ class Cluster:
         deadline = loop.time() + self._options.request_timeout_seconds
         while True:
             try:
+                client = await self._connected()
                 async with asyncio.timeout_at(deadline):
-                    return await question(await self._connected())
+                    return await question(client)
             except FAILURES as error:
                 if not isinstance(error, errors.BrokerResponseError):
                     await self.close()
@@ -118,6 +119,8 @@ class Cluster:
             node = await client.coordinator_lookup(CoordinationType.GROUP, group)
             request = OffsetFetchRequest(group, [(topic, list(partitions))])
             response = await client.send(node, request)
+            # A coordinator that is still loading says so here, and lists no partition at all.
+            _check(getattr(response, "error_code", 0))
             found = {}
             for _, rows in response.topics:
                 for partition, offset, metadata, code in rows:

@@ -165,8 +165,7 @@ class KafkaConsumer:
         )
         spare(client._client)  # noqa: SLF001 - not to be had otherwise
         try:
-            async with asyncio.timeout(self._options.request_timeout_seconds):
-                await connect(client.start(), self._options)
+            await connect(client.start(), self._options)
         except FAILURES as error:
             await _stop(client)
             raise as_bus_error(error, doing) from error
@@ -278,7 +277,7 @@ class KafkaConsumer:
                 *wanted, timeout_ms=round(seconds * 1000), max_records=count
             )
         except errors.NoOffsetForPartitionError as error:
-            await client.seek_to_beginning(*error.args)  # a new group
+            await self._find_start(client, error.args[0])
             return
         except errors.OffsetOutOfRangeError as error:
             await self._lost_position(error)
@@ -286,6 +285,17 @@ class KafkaConsumer:
         for found, records in fetched.items():
             partition = TopicPartition(found.topic, found.partition)
             self._buffers.add(partition, [as_record(partition, record) for record in records])
+
+    async def _find_start(self, client: AIOKafkaConsumer, found: Any) -> None:
+        """Begin at the group's progress, or at the earliest message if there is none.
+
+        aiokafka takes the answer of a coordinator that has not loaded the group yet for none.
+        """
+        progress = await self.committed(TopicPartition(found.topic, found.partition))
+        if progress is None:
+            await client.seek_to_beginning(found)
+        else:
+            client.seek(found, progress.offset)
 
     async def _lost_position(self, error: Any) -> None:
         ((found, offset),) = error.args[0].items()
@@ -351,3 +361,4 @@ async def _stop(client: AIOKafkaConsumer) -> None:
     elif not done:
         stopping.cancel()
         await asyncio.wait({stopping})
+        await client._client.close()  # noqa: SLF001 - the connections would stay open

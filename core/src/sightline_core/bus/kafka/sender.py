@@ -38,7 +38,7 @@ class Sender:
         self._options = options
         self._topics = topics
         self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[AIOKafkaProducer] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def send(self, topic: str, partition: int, message: Message, size: int) -> Position:
@@ -79,32 +79,42 @@ class Sender:
 
     async def close(self) -> None:
         """Flush what is under way, for `send_timeout_seconds` at most."""
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
         self._retire(self._producer)
         if self._retiring:
             await asyncio.wait(self._retiring)
 
     async def _started(self) -> AIOKafkaProducer:
-        if self._producer is not None:
-            return self._producer
-        async with self._starting:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    acks="all",
-                    enable_idempotence=True,
-                    compression_type="zstd",
-                    linger_ms=_LINGER_MS,
-                    max_batch_size=min(_BATCH_BYTES, self._topics.max_message_bytes),
-                    max_request_size=self._options.max_message_bytes * 2,
-                    **self._options.client(),
-                )
-                try:
-                    spare(producer.client)
-                    await connect(producer.start(), self._options)
-                except BaseException:
-                    self._keep(_stop(producer, 0))
-                    raise
-                self._producer = producer
-            return self._producer
+        if self._producer is None:
+            if self._starting is None or self._starting.done():
+                self._starting = asyncio.create_task(self._start())
+                self._starting.add_done_callback(_heard)
+            # A send that gives up does not interrupt it: aiokafka would leave connections open.
+            return await asyncio.shield(self._starting)
+        return self._producer
+
+    async def _start(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            compression_type="zstd",
+            linger_ms=_LINGER_MS,
+            max_batch_size=min(_BATCH_BYTES, self._topics.max_message_bytes),
+            max_request_size=self._options.max_message_bytes * 2,
+            **self._options.client(),
+        )
+        spare(producer.client)
+        try:
+            # It asks for its number without end; connecting has a time limit of its own.
+            async with asyncio.timeout(4 * self._options.request_timeout_seconds):
+                await connect(producer.start(), self._options)
+        except BaseException:
+            await _stop(producer, 0)
+            raise
+        self._producer = producer
+        return producer
 
     def _retire(self, producer: AIOKafkaProducer | None) -> None:
         if producer is not None and producer is self._producer:
@@ -115,6 +125,12 @@ class Sender:
         task = asyncio.create_task(ending)
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+
+def _heard(task: asyncio.Task[AIOKafkaProducer]) -> None:
+    """Take note of an error, also when all who waited for the task have given up."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _learn_of(producer: AIOKafkaProducer, topic: str, partition: int) -> None:
