@@ -184,7 +184,11 @@ class Delivery:
         return True
 
     async def _partly_stored(self, batch: Batch) -> bool:
-        """Say whether a failed insert has left something, which only its own token completes."""
+        """Say whether a failed insert has left something, which only its own token completes.
+
+        The ledger is written by the same insert, in no promised order: before it, only the counts
+        of attribute keys were seen to be written, and those are not exact.
+        """
         topic, partition = batch.partition
         first, last = batch.received(self._window)
         bound = {
