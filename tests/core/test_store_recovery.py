@@ -54,6 +54,17 @@ def table(tmp_path: Path) -> Table:
     return Table(tmp_path)
 
 
+def test_parts_that_went_with_their_age_are_no_reason_to_warn(
+    tmp_path: Path, table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = [f"20260102_{number}_{number}_0" for number in range(3, 203)]
+    table.parts(*newest)
+    lines = [f"1 {part} {part}" for part in newest]
+    table.log("1 20260101_1_1_0 a", "1 20260101_2_2_0 b", *lines, "1 20260102_203_203_0 c")
+    assert repair_deduplication(tmp_path).cancelled_lines == 3
+    assert [record.args for record in caplog.records] == [("20260102_203_203_0", table.path.name)]
+
+
 def test_a_consistent_table_is_left_alone(tmp_path: Path, table: Table) -> None:
     table.parts("all_1_1_0", "all_2_2_0", "tmp_insert_all_3_3_0", "detached")
     table.log("1 all_1_1_0 a", "1 all_2_2_0 b")
