@@ -34,6 +34,8 @@ export function completeness(
     truncated: verdict === "truncated",
     orphans,
     quarantined: 2,
+    dead_letters: 0,
+    missing_messages: 0,
     reasons,
   };
 }

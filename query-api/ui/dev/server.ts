@@ -60,7 +60,8 @@ export function answer(url: URL): Answer {
     case "quarantine":
       return page([quarantined(now)]);
     case "ledger":
-      return page(ledger());
+      if (second === "gaps") return page(gaps(now));
+      return second === "origins" ? page(origins(now)) : { status: 200, body: ledger() };
     case "status":
       return { status: 200, body: status(now) };
     default:
@@ -211,20 +212,87 @@ function quarantined(now: bigint) {
 }
 
 function ledger() {
-  const zero = { sampled_out: 0, dropped: 0, quarantined: 0, dead_lettered: 0, in_flight: 0, unexplained: 0 };
-  return [
-    { service: "frontend", signal: "traces", created: 120_412, stored: 120_400, ...zero, in_flight: 12 },
-    {
-      service: "mailer",
-      signal: "traces",
-      created: 9_001,
-      stored: 8_998,
-      ...zero,
-      quarantined: 2,
-      unexplained: 1,
-    },
-    { service: "cart", signal: "logs", created: null, stored: 88_122, ...zero, unexplained: null },
+  const zero = {
+    stored: 0,
+    sampled_out: 0,
+    dropped: 0,
+    quarantined: 0,
+    dead_lettered: 0,
+    in_flight: 0,
+    unexplained: 0,
+    missing_messages: 0,
+    pending_messages: 0,
+    duplicated_records: 0,
+    dropped_by: [] as unknown[],
+    counted_by: "sdk",
+  };
+  const row = (service: string, signal: string, created: number, more: object) => ({
+    service,
+    signal,
+    created,
+    accepted: created,
+    ...zero,
+    ...more,
+  });
+  const items = [
+    row("", "traces", 12, { in_flight: 11, unexplained: 1, missing_messages: 1, counted_by: "collector" }),
+    row("cart", "logs", 88_122, { stored: 88_122, counted_by: "collector" }),
+    row("frontend", "traces", 120_412, { stored: 90_400, sampled_out: 30_000, in_flight: 12 }),
+    row("mailer", "traces", 9_001, {
+      stored: 6_996,
+      dropped: 1_500,
+      dropped_by: [
+        { hop: "sdk", reason: "queue_full", records: 1_490 },
+        { hop: "collector", reason: "too_large", records: 10 },
+      ],
+      quarantined: 202,
+      dead_lettered: 300,
+      unexplained: 3,
+    }),
   ];
+  const settled = new Date(Date.now() - 15_000).toISOString();
+  return {
+    items: EMPTY ? [] : items,
+    next_cursor: null,
+    balanced: EMPTY,
+    settled,
+    completeness: completeness(),
+  };
+}
+
+function gaps(now: bigint) {
+  const gap = (first_seq: number, last_seq: number, state: string) => ({
+    signal: "traces",
+    origin: "collector-host-1-5f0c2a9be1d4",
+    first_seq,
+    last_seq,
+    messages: last_seq - first_seq + 1,
+    state,
+    after: iso(now - 90_000_000_000n),
+    before: iso(now - 60_000_000_000n),
+  });
+  return [gap(8_123, 8_123, "missing"), gap(9_001, 9_040, "pending"), gap(9_120, 9_121, "unacknowledged")];
+}
+
+function origins(now: bigint) {
+  return ["traces", "logs", "metrics"].map((signal, index) => ({
+    origin: "collector-host-1-5f0c2a9be1d4",
+    signal,
+    accepted: index === 2 ? null : 129_425,
+    forwarded: index === 2 ? null : 129_415,
+    rejected: index === 2 ? null : 10,
+    returned: index === 2 ? null : 0,
+    arrived: 129_100,
+    stored: 128_898,
+    quarantined: 202,
+    messages: 9_080,
+    duplicate_messages: 0,
+    missing_messages: index === 0 ? 1 : 0,
+    pending_messages: index === 0 ? 42 : 0,
+    first_seq: 1,
+    last_seq: 9_123,
+    last_received: iso(now),
+  }));
 }
 
 function status(now: bigint) {
@@ -237,9 +305,65 @@ function status(now: bigint) {
     signals: ["traces", "logs", "metrics"].map((signal) => ({
       signal,
       watermark,
+      freshness_seconds: signal === "metrics" ? null : 1.4,
       lag_messages: 3,
       lag_seconds: 0.9,
     })),
+    components: [
+      {
+        component: "pipeline",
+        instance: "host-1-4711",
+        version: "0.1.0",
+        state: "held",
+        reason: "the store does not answer: connection refused",
+        store_breaker: "open",
+        bus_breaker: "closed",
+        started: iso(STARTED),
+        reported: iso(now - 4_000_000_000n),
+        silent: false,
+      },
+    ],
+    partitions: ["otlp_logs", "otlp_metrics", "otlp_spans"].map((topic, index) => ({
+      topic,
+      partition: 0,
+      instance: "host-1-4711",
+      state: index === 2 ? "paused" : "running",
+      reason: index === 2 ? "42 of the last 50 messages were invalid" : "",
+      lag_messages: index * 1_204,
+      lag_seconds: index * 41.2,
+      oldest_uncommitted_seconds: index * 1.1,
+      freshness_seconds: index === 1 ? null : 2.2,
+      store_delay_seconds: 0.31,
+      gaps_skipped: 0,
+      dead_lettered: index * 21,
+      silent: false,
+    })),
+    alerts: EMPTY
+      ? []
+      : [
+          {
+            id: "ledger_unexplained:traces:mailer",
+            name: "ledger_unexplained",
+            severity: "critical",
+            summary: "3 records (traces) of mailer are missing",
+            detail: "The books of the last hour do not balance: nobody says where these went.",
+            signal: "traces",
+            service: "mailer",
+            value: 3,
+            link: "/ledger",
+          },
+          {
+            id: "partition_behind:otlp_spans-0",
+            name: "partition_behind",
+            severity: "warning",
+            summary: "otlp_spans-0 is 82 s behind",
+            detail: "2408 messages wait.",
+            signal: "",
+            service: "",
+            value: 82,
+            link: "/status",
+          },
+        ],
     store: {
       engine_version: "26.5.1",
       rows: { otel_traces: 1_204_412, otel_logs: 2_881_220, otel_metrics_sum: 88_120 },

@@ -10,6 +10,7 @@ import "./style/journey.css";
 import "./style/trace.css";
 import "./style/panel.css";
 import "./style/letters.css";
+import "./style/ledger.css";
 
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -10,6 +10,8 @@ export interface Completeness {
   truncated: boolean;
   orphans: number;
   quarantined: number;
+  dead_letters: number;
+  missing_messages: number;
   reasons: string[];
 }
 
@@ -257,17 +259,105 @@ export interface QuarantinedRecord {
   record: string;
 }
 
+export interface Drop {
+  hop: "sdk" | "collector" | "bus" | "operator";
+  reason: string;
+  records: number;
+}
+
 export interface LedgerRow {
   service: string;
   signal: string;
-  created: number | null;
-  stored: number | null;
-  sampled_out: number | null;
-  dropped: number | null;
-  quarantined: number | null;
-  dead_lettered: number | null;
-  in_flight: number | null;
-  unexplained: number | null;
+  created: number;
+  accepted: number;
+  stored: number;
+  sampled_out: number;
+  dropped: number;
+  quarantined: number;
+  dead_lettered: number;
+  in_flight: number;
+  unexplained: number;
+  missing_messages: number;
+  pending_messages: number;
+  duplicated_records: number;
+  dropped_by: Drop[];
+  counted_by: "sdk" | "collector";
+}
+
+export interface Ledger extends Page<LedgerRow> {
+  balanced: boolean;
+  settled: string | null;
+}
+
+export interface Gap {
+  signal: string;
+  origin: string;
+  first_seq: number;
+  last_seq: number;
+  messages: number;
+  state: "missing" | "pending" | "unacknowledged";
+  after: string;
+  before: string;
+}
+
+export interface OriginRow {
+  origin: string;
+  signal: string;
+  accepted: number | null;
+  forwarded: number | null;
+  rejected: number | null;
+  returned: number | null;
+  arrived: number;
+  stored: number;
+  quarantined: number;
+  messages: number;
+  duplicate_messages: number;
+  missing_messages: number;
+  pending_messages: number;
+  first_seq: number;
+  last_seq: number;
+  last_received: string | null;
+}
+
+export interface Alert {
+  id: string;
+  name: string;
+  severity: "critical" | "warning";
+  summary: string;
+  detail: string;
+  signal: string;
+  service: string;
+  value: number;
+  link: string;
+}
+
+export interface ComponentStatus {
+  component: string;
+  instance: string;
+  version: string;
+  state: string;
+  reason: string;
+  store_breaker: string;
+  bus_breaker: string;
+  started: string;
+  reported: string;
+  silent: boolean;
+}
+
+export interface PartitionStatus {
+  topic: string;
+  partition: number;
+  instance: string;
+  state: string;
+  reason: string;
+  lag_messages: number;
+  lag_seconds: number;
+  oldest_uncommitted_seconds: number;
+  freshness_seconds: number | null;
+  store_delay_seconds: number;
+  gaps_skipped: number;
+  dead_lettered: number;
+  silent: boolean;
 }
 
 export interface Status {
@@ -275,7 +365,16 @@ export interface Status {
   mode: string;
   started: string;
   ready: boolean;
-  signals: { signal: string; watermark: string | null; lag_messages: number; lag_seconds: number }[];
+  signals: {
+    signal: string;
+    watermark: string | null;
+    lag_messages: number;
+    lag_seconds: number;
+    freshness_seconds: number | null;
+  }[];
+  components: ComponentStatus[];
+  partitions: PartitionStatus[];
+  alerts: Alert[];
   store: { engine_version: string; rows: Record<string, number>; bytes_on_disk: number };
   bus: Record<string, Json>;
 }

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { CorrelationPage } from "../correlation/CorrelationPage";
-import { LedgerPage } from "../health/LedgerPage";
 import { QuarantinePage } from "../health/QuarantinePage";
 import { StatusPage } from "../health/StatusPage";
+import { LedgerPage } from "../ledger/LedgerPage";
 import { DeadLettersPage } from "../letters/DeadLettersPage";
 import { LogsPage } from "../logs/LogsPage";
 import { MapPage } from "../map/MapPage";

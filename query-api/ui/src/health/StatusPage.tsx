@@ -8,6 +8,7 @@ import { useTitle } from "../parts/useTitle";
 import { formatBytes, groupDigits } from "../text/numbers";
 import { formatAgo, formatDuration, formatTime, parseNanos } from "../time/nanos";
 import { useRange } from "../time/RangeContext";
+import { AlertList, Components, Partitions } from "./Reports";
 
 const LAG_WORTH_A_LOOK_SECONDS = 10;
 
@@ -58,6 +59,7 @@ export function StatusPage() {
           </dd>
         </div>
       </dl>
+      <AlertList alerts={data.alerts} />
       <section class="card">
         <h2>Signals</h2>
         <div class="table-box">
@@ -66,6 +68,13 @@ export function StatusPage() {
               <tr>
                 <th scope="col">Signal</th>
                 <th scope="col">Data is in up to</th>
+                <th
+                  scope="col"
+                  class="number"
+                  title="How long ago the newest stored record arrived; grows while nothing comes"
+                >
+                  Newest stored
+                </th>
                 <th scope="col" class="number">
                   Lag
                 </th>
@@ -81,6 +90,11 @@ export function StatusPage() {
                   <tr key={one.signal}>
                     <th scope="row">{one.signal}</th>
                     <td>{watermark === null ? "nothing yet" : formatTime(watermark, zone, 3)}</td>
+                    <td class="number">
+                      {one.freshness_seconds === null
+                        ? "–"
+                        : `${formatDuration(one.freshness_seconds * 1e9)} ago`}
+                    </td>
                     <td class={`number ${one.lag_seconds > LAG_WORTH_A_LOOK_SECONDS ? "bad" : ""}`}>
                       {formatDuration(one.lag_seconds * 1e9)}
                     </td>
@@ -92,6 +106,8 @@ export function StatusPage() {
           </table>
         </div>
       </section>
+      <Partitions partitions={data.partitions} />
+      <Components components={data.components} />
       <div class="two-columns">
         <RowCounts rows={data.store.rows} />
         <section class="card">

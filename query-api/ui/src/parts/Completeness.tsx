@@ -8,7 +8,10 @@ import { formatDuration, formatTime, parseNanos } from "../time/nanos";
 const WORDS: Record<Verdict, { label: string; meaning: string }> = {
   complete: { label: "Complete", meaning: "Everything accepted up to the watermark is in this answer." },
   late: { label: "Late", meaning: "Accepted data has not been stored yet; the newest part is missing." },
-  truncated: { label: "Truncated", meaning: "There is more than this answer shows." },
+  truncated: {
+    label: "Truncated",
+    meaning: "There is more than this answer shows: it was cut off, set aside or never arrived.",
+  },
   orphans: { label: "Orphans", meaning: "Spans are here whose parents never arrived." },
   sampled: { label: "Sampled", meaning: "Sampling left data out on purpose." },
   unknown: { label: "Unknown", meaning: "It cannot be told whether anything is missing." },
@@ -49,6 +52,18 @@ export function CompletenessBadge({ value }: { value: Completeness | undefined }
           )}
           <dt>Quarantined</dt>
           <dd>{groupDigits(value.quarantined)}</dd>
+          {value.dead_letters > 0 && (
+            <>
+              <dt>Dead letters</dt>
+              <dd>{plural(value.dead_letters, "message")}</dd>
+            </>
+          )}
+          {value.missing_messages > 0 && (
+            <>
+              <dt>Missing</dt>
+              <dd>{plural(value.missing_messages, "message")}</dd>
+            </>
+          )}
         </dl>
         {value.reasons.length > 0 && (
           <ul>
