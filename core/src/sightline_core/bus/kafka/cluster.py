@@ -30,7 +30,8 @@ Answer = TypeVar("Answer")
 _EARLIEST: Final = -2
 _LATEST: Final = -1
 _READ_UNCOMMITTED: Final = 0
-_BACKOFF_SECONDS: Final = 0.1
+_FIRST_PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 _PASSING: Final = (
     errors.UnknownTopicOrPartitionError,
     errors.NotLeaderForPartitionError,
@@ -74,6 +75,7 @@ class Cluster:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.request_timeout_seconds
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 client = await self._connected()
@@ -82,11 +84,12 @@ class Cluster:
             except FAILURES as error:
                 if not isinstance(error, errors.BrokerResponseError):
                     await self.close()
-                if loop.time() + _BACKOFF_SECONDS > deadline or not isinstance(error, _PASSING):
+                if loop.time() + pause > deadline or not isinstance(error, _PASSING):
                     raise as_bus_error(error, doing) from error
             except NotImplementedError as error:  # aiokafka: no protocol version in common
                 raise as_bus_error(errors.IncompatibleBrokerVersion(str(error)), doing) from error
-            await asyncio.sleep(_BACKOFF_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def partition_count(self, topic: str) -> int:
         """Return how many partitions the topic has; 0: there is none. Never creates it."""
