@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from conftest import Lane, Otlp
+    from tests.pipeline.conftest import Lane, Otlp
 
     from sightline_core.bus.protocol import Bus, Position
     from sightline_core.settings import Settings

@@ -51,7 +51,7 @@ export function GroupPage({ fingerprint }: { fingerprint: string }) {
       <div class="letter-columns">
         {first && (
           <div>
-            <LetterList letters={letters.items} chosen={chosen} onChoose={setChosen} />
+            <LetterList letters={letters.items} open={open} chosen={chosen} onChoose={setChosen} />
             {letters.hasMore && (
               <button type="button" class="load-more" onClick={letters.loadMore} disabled={letters.loading}>
                 Load more

@@ -8,14 +8,15 @@ import type { DeadLetter } from "./types";
 
 interface LetterListProps {
   letters: DeadLetter[];
+  open: string | null;
   chosen: ReadonlySet<string>;
   onChoose: (chosen: ReadonlySet<string>) => void;
 }
 
 /** The letters of one error, each with a box to choose it by. */
-export function LetterList({ letters, chosen, onChoose }: LetterListProps) {
+export function LetterList({ letters, open, chosen, onChoose }: LetterListProps) {
   const rows = useListKeys<HTMLUListElement>();
-  const { query, update } = usePlace();
+  const { update } = usePlace();
   const { zone } = usePreferences();
   const toggle = (id: string) => {
     const next = new Set(chosen);
@@ -37,7 +38,7 @@ export function LetterList({ letters, chosen, onChoose }: LetterListProps) {
         {letters.map((letter) => {
           const nanos = parseNanos(letter.last_seen);
           return (
-            <li key={letter.id} class="letter-row" aria-current={query.get("letter") === letter.id}>
+            <li key={letter.id} class="letter-row" aria-current={open === letter.id}>
               <input
                 type="checkbox"
                 aria-label={`Choose ${letter.id}`}
