@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     clickhouse_url: SecretStr | None = None
     """A ClickHouse to use instead of the embedded engine: http(s)://user:password@host:8123/db."""
     clickhouse_http_port: int | None = Field(None, ge=0, le=65535)
-    """Serves the embedded engine as ClickHouse's HTTP interface; off unless set, 0: any free port."""
+    """Serves the embedded engine over ClickHouse's HTTP interface; off unless set; 0: any port."""
     clickhouse_http_password: SecretStr = SecretStr("")
     """Password of the user `default` there. Needed to bind to anything but loopback."""
     clickhouse_http_writable: bool = False
