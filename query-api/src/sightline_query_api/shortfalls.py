@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sightline_core.wire.names import Signal
-    from sightline_query_api.backend import Backend
+    from sightline_query_api.backend import Backend, Queries
 
 OPEN_SECONDS: Final = 5
 """How old the gaps of an hour may be that is not over or not settled."""
 CLOSED_SECONDS: Final = 300
 """How old those of any other may be; a redriven message can still close one."""
+SET_ASIDE_SECONDS: Final = 1
 MAX_BUCKETS: Final = 4096
 NOTHING: Final = Shortcomings()
 
@@ -40,6 +41,16 @@ class GapCache:
         """Know nothing yet."""
         self._buckets: OrderedDict[Window, tuple[float, list[dict[str, Any]]]] = OrderedDict()
         self._lock = threading.Lock()
+        self._set_aside: tuple[float, frozenset[str]] = (0.0, frozenset())
+
+    def set_aside(self, queries: Queries) -> frozenset[str]:
+        """Return which tables of what was set aside hold anything; a second old at most."""
+        until, known = self._set_aside
+        now = time.monotonic()
+        if now >= until:
+            known = frozenset(row["name"] for row in queries.rows("set_aside", {}))
+            self._set_aside = now + SET_ASIDE_SECONDS, known
+        return known
 
     def find(self, books: Books, span: Window, settled: Settled) -> list[dict[str, Any]]:
         """Return the gaps that touch the window, each once."""
@@ -90,15 +101,17 @@ class ShortfallReader:
         """
         names = [signal.value for signal in signals]
         queries, settings = self.backend.queries, self.backend.settings
-        row = queries.row(
-            "shortfalls",
-            {
-                **span.parameters(),
-                "signals": names,
-                "service": service or "",
-                "held_ms": int(settings.bus_retention_seconds * 1000),
-            },
-        )
+        asked = {**span.parameters(), "signals": names}
+        where = asked | {"service": service or ""}
+        held = asked | {"held_ms": int(settings.bus_retention_seconds * 1000)}
+        full = self.backend.gaps.set_aside(queries)
+        quarantined = letters = skipped = 0
+        if "sightline_quarantine" in full:
+            quarantined = queries.row("lacking_quarantine", where)["records"]
+        if "sightline_dead_letters" in full:
+            letters = queries.row("lacking_dead_letters", where)["records"]
+        if "sightline_gaps" in full:
+            skipped = queries.row("lacking_skipped", held)["records"]
         kept = self._kept(span)
         gaps = []
         if kept is not None:
@@ -106,10 +119,10 @@ class ShortfallReader:
         missing = [gap for gap in gaps if gap["signal"] in names and gap["state"] == "missing"]
         return replace(
             lacks,
-            quarantined=row["quarantined"],
-            dead_letters=row["dead_letters"],
+            quarantined=quarantined,
+            dead_letters=letters,
             missing_messages=sum(gap["messages"] for gap in missing),
-            skipped_messages=row["skipped"] or 0,
+            skipped_messages=skipped,
         )
 
     def _kept(self, span: Window) -> Window | None:
