@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.contracts.conftest import KafkaFactory
 
 from sightline_core.bus.embedded import EmbeddedBus
 from sightline_core.bus.protocol import Message, Record, TopicPartition
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from tests.broker.cluster import KafkaCluster
     from tests.pipeline.conftest import Lane, Otlp
 
     from sightline_core.bus.protocol import Bus, Position
@@ -131,7 +133,8 @@ class Desk:
         found: list[bytes] = []
         for lag in await self.bus.lag("nobody", self.name):
             at = TopicPartition(self.name, lag.partition)
-            found += [record.value for record in await self.bus.read(at, 0, lag.end - 1)]
+            if lag.end:
+                found += [record.value for record in await self.bus.read(at, 0, lag.end - 1)]
         return found
 
 
@@ -250,6 +253,32 @@ async def test_an_interrupted_redrive_goes_on_and_sends_nothing_twice(
     received = await desk.received()
     assert Counter(received).most_common(1)[0][1] == 1
     assert len(received) == 12
+
+
+async def test_on_kafka_an_interrupted_redrive_goes_on_and_sends_nothing_twice(
+    kafka: KafkaCluster, store: Store, store_settings: Settings, lane: Lane
+) -> None:
+    factory = KafkaFactory(kafka)
+    real = await factory.open()
+    topics = {f"{lane.topic}.dlq": lane.topic}
+    desk = Desk(
+        real, store, store_settings.model_copy(update={"dead_letter_topics": topics}), lane.topic
+    )
+    await real.create_topic(f"{lane.topic}.dlq", partitions=1)
+    await real.create_topic(lane.topic, partitions=2)
+    await desk.bury(12)
+    crashed = asyncio.Event()
+    desk.bus = _Dying(real, lane.topic, 5, crashed)
+    async with desk.open():
+        await desk.indexed()
+        redrive = await desk.command(rate=10)
+        await asyncio.wait_for(crashed.wait(), 30)
+    desk.bus = real
+    async with desk.open():
+        record = await desk.finished(redrive)
+    assert (record["State"], record["Done"]) == ("done", 12)
+    assert len(await desk.received()) == len(set(await desk.received())) == 12
+    await factory.close()
 
 
 async def test_a_send_whose_outcome_is_unknown_is_looked_up(
