@@ -18,6 +18,10 @@ it("answers every path of the contract", () => {
     "correlations/order-1",
     "dependencies",
     "quarantine",
+    "dead-letters",
+    "dead-letters/groups",
+    `dead-letters/${"0".repeat(32)}`,
+    "redrives",
     "ledger",
     "status",
   ]) {

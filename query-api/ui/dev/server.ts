@@ -10,6 +10,7 @@ import {
   signals,
   spanDetail,
 } from "./answers.ts";
+import { letterAnswer } from "./letters.ts";
 import { BIG, DEEP, draftOf, HOSTILE, ORPHANS, traceAnswer } from "./traces.ts";
 
 interface Answer {
@@ -57,6 +58,9 @@ export function answer(url: URL): Answer {
       return page(dependencies(MANY));
     case "attributes":
       return page(second === "values" ? attributeValues(query) : attributeKeys(query.get("prefix") ?? ""));
+    case "dead-letters":
+    case "redrives":
+      return { status: 200, body: letterAnswer(first, second, now) };
     case "quarantine":
       return page([quarantined(now)]);
     case "ledger":
