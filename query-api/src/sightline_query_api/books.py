@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sightline_core.wire.names import Signal
 from sightline_query_api.accounts import Accounts, Lost, SdkCounts
+from sightline_query_api.backend import statement
 from sightline_query_api.times import MINUTE, SECOND, Window
 
 if TYPE_CHECKING:
@@ -22,15 +23,6 @@ LOOK_AHEAD: Final = MINUTE
 SKEW: Final = 5 * SECOND
 """How far the clock of a service may be off; what arrives that close to its reports counts."""
 MAX_GAPS: Final = 1000
-
-_TOTALS: Final = (
-    "SELECT signal, origin, state, toInt64(sum(messages)) AS messages FROM gaps "
-    "GROUP BY signal, origin, state"
-)
-_ROWS: Final = (
-    "SELECT signal, origin, first, last, messages, after, before, state FROM gaps "
-    "ORDER BY before DESC, signal, origin, first LIMIT {limit:UInt32}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,9 @@ class Books:
     def gaps(self, span: Window, limit: int = MAX_GAPS) -> list[dict[str, Any]]:
         """Return the gaps in the sequences of the origins, the last one first."""
         return self._queries.rows(
-            "ledger_gaps", self._around(span) | {"limit": limit}, select=_ROWS
+            "ledger_gaps",
+            self._around(span) | {"limit": limit},
+            select=statement("ledger_gaps_rows"),
         )
 
     def origins(self, span: Window) -> list[dict[str, Any]]:
@@ -97,7 +91,9 @@ class Books:
 
     def gap_totals(self, span: Window) -> list[dict[str, Any]]:
         """Return missing and pending messages per signal and origin."""
-        return self._queries.rows("ledger_gaps", self._around(span), select=_TOTALS)
+        return self._queries.rows(
+            "ledger_gaps", self._around(span), select=statement("ledger_gaps_totals")
+        )
 
     def skipped(self, span: Window) -> dict[str, int]:
         """Return per signal how many messages the bus removed before they were read."""
