@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 POLL_BYTES = 4 << 20
 POLL_SECONDS = 5.0
 LEAVE_SECONDS = 0.5
+ORDER_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -130,10 +131,20 @@ class SignalStream:
             if (doubt := range_in_doubt(committed)) is not None:
                 lane.next_offset = doubt[1] + 1
                 self._consumer.seek(partition, lane.next_offset)
-                lane.running = asyncio.create_task(worker.replay(*doubt))
+                lane.running = asyncio.create_task(self._replay(partition, worker, *doubt))
             elif committed is not None:
                 lane.next_offset = committed.offset
             self._lanes[partition] = lane
+
+    async def _replay(
+        self, partition: TopicPartition, worker: Worker, first: int, last: int
+    ) -> None:
+        """Replay a range in doubt, once no order makes its partition wait."""
+        if order := self._access.orders.standing(partition):
+            worker.stats.paused = order.detail or order.reason
+            await self._access.orders.wait_until_running(partition)
+            worker.stats.paused = ""
+        await worker.replay(first, last)
 
     async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Finish the inserts under way, forget what was only read."""
@@ -199,13 +210,14 @@ class SignalStream:
 
     def _seconds_until_due(self) -> float | None:
         now = time.monotonic()
-        waits = [
-            due
-            for partition, lane in self._lanes.items()
-            if lane.running is None
-            and self._access.orders.standing(partition) is None
-            and (due := lane.backlog.seconds_until_due(now)) is not None
-        ]
+        waits: list[float] = []
+        for partition, lane in self._lanes.items():
+            if lane.running is not None:
+                continue
+            if self._access.orders.standing(partition) is not None:
+                waits.append(ORDER_SECONDS)
+            elif (due := lane.backlog.seconds_until_due(now)) is not None:
+                waits.append(due)
         return min(waits, default=None)
 
     def _dispatch(self, now: float) -> None:

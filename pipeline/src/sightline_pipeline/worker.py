@@ -197,8 +197,8 @@ class Worker:
             "paused %s-%d: %s; find out why, then: sightline pipeline resume %s %d",
             topic, number, reason, topic, number,
         )  # fmt: skip
-        self.stats.paused = reason
         await self._access.orders.pause(self._partition, "flood", reason)
+        self.stats.paused = reason
         await self._access.orders.wait_until_running(self._partition)
         self.stats.paused = ""
         self._guard.reset()
