@@ -61,7 +61,7 @@ def table(any_store: Store) -> Iterator[str]:
     any_store.command(f"DROP TABLE {name}")
 
 
-def logs(service: str, count: int, offset: int = 0) -> bytes:
+def logs(service: str, count: int, offset: int = 0) -> list[bytes]:
     """Return one batch of log lines as the pipeline hands it to the store."""
     now = datetime.now(UTC).timestamp()
     lines = [
@@ -203,7 +203,7 @@ def test_a_batch_of_megabytes_arrives_whole(any_store: Store) -> None:
 def test_what_cannot_be_decoded_is_poison_and_stores_nothing(any_store: Store, body: bytes) -> None:
     before = any_store.rows("SELECT count() AS n FROM otel_logs")
     with pytest.raises(PoisonBatch):
-        landing(Signal.LOGS).insert(any_store, body, f"poison-{next(NUMBERS)}")
+        landing(Signal.LOGS).insert(any_store, [body], f"poison-{next(NUMBERS)}")
     assert any_store.rows("SELECT count() AS n FROM otel_logs") == before
 
 

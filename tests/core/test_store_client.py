@@ -116,7 +116,7 @@ def test_a_full_disk_for_temporary_files_is_a_fault_of_the_store(
 
     monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
     with pytest.raises(StoreUnavailable, match="No space left on device"):
-        store.insert_protobuf("sightline_landing_logs", b"", schema="", token="t")
+        store.insert_protobuf("sightline_landing_logs", [], schema="", token="t")
 
 
 def test_queries_cannot_write(store: Store) -> None:
@@ -165,7 +165,7 @@ settings = load_settings(data_dir=Path("..") / "data")
 with open_store(settings, ingest_clients=1, query_clients=1) as store:
     migrate_store(store, settings)
     for signal in Signal:
-        landing(signal).insert(store, b"", "t")
+        landing(signal).insert(store, [], "t")
 """
     here = tmp_path / "here"
     here.mkdir()

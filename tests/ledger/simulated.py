@@ -70,13 +70,13 @@ class Shop:
 
     def insert(self) -> None:
         """Bring the messages where they end up."""
-        body = b"".join(
+        body = [
             part
             for one in self.sent
             if one.fate in {"stored", "duplicated"}
             for _ in range(2 if one.fate == "duplicated" else 1)
             for part in self._delimited(one)
-        )
+        ]
         if body:
             landing(Signal.TRACES).insert(self.store, body, f"{self.origin}-{self.start}")
         for one in self.sent:
@@ -167,9 +167,7 @@ class Shop:
             (),
         )
         extra = envelope(record, accept_past_seconds=7200, accept_future_seconds=7200)
-        landing(Signal.METRICS).insert(
-            self.store, b"".join(delimited(record.value, extra)), f"m-{offset}"
-        )
+        landing(Signal.METRICS).insert(self.store, delimited(record.value, extra), f"m-{offset}")
 
     def _delimited(self, one: Sent) -> tuple[bytes, bytes, bytes]:
         body = _spans(one, self.at(one.seq))

@@ -79,7 +79,9 @@ class FaultyStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
-    def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+    def insert_protobuf(
+        self, table: str, body: Sequence[bytes], *, schema: str, token: str
+    ) -> None:
         self.faults.seen += 1
         self.faults.strike(self.faults.before)
         self.real.insert_protobuf(table, body, schema=schema, token=token)
@@ -131,7 +133,9 @@ class SlowStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
-    def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+    def insert_protobuf(
+        self, table: str, body: Sequence[bytes], *, schema: str, token: str
+    ) -> None:
         self.entered.set()
         assert self.go_on.wait(10)
         self.real.insert_protobuf(table, body, schema=schema, token=token)

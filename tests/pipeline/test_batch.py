@@ -87,7 +87,7 @@ def test_bisecting_covers_every_record_once_and_always_the_same_way(first: int, 
 
 
 def test_the_body_is_length_delimited_messages_in_order() -> None:
-    body = Batch([record(1, b"a" * 200), record(2, b"b")]).body(WINDOW)
+    body = b"".join(Batch([record(1, b"a" * 200), record(2, b"b")]).body(WINDOW))
     assert body.index(b"a" * 200) < body.rindex(b"b\xc2\x3e")
     assert body.count(b"default") == 2
 

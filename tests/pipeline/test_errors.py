@@ -23,7 +23,7 @@ from sightline_core.wire.names import Signal
 from sightline_pipeline.breaker import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.pipeline.running import Run
 
@@ -44,9 +44,11 @@ class PickyStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
-    def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+    def insert_protobuf(
+        self, table: str, body: Sequence[bytes], *, schema: str, token: str
+    ) -> None:
         self.tokens.append(token)
-        error = self.refuse(body)
+        error = self.refuse(b"".join(body))
         if error is not None and not self.after:
             raise error
         self.real.insert_protobuf(table, body, schema=schema, token=token)
@@ -156,8 +158,10 @@ async def test_the_real_engine_out_of_memory_leaves_no_row_twice(run: Run) -> No
                 client.set_client_setting("max_memory_usage", size)
 
     class Tight(FaultyStore):
-        def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
-            limit(next(limits, 0) if body.count(b"work") > 1 else 0)
+        def insert_protobuf(
+            self, table: str, body: Sequence[bytes], *, schema: str, token: str
+        ) -> None:
+            limit(next(limits, 0) if b"".join(body).count(b"work") > 1 else 0)
             try:
                 super().insert_protobuf(table, body, schema=schema, token=token)
             finally:
@@ -196,9 +200,11 @@ async def test_a_crash_while_a_batch_is_split_repeats_no_row(
         return OutOfMemory("no", code=241) if body.count(b"work") > 1 else None
 
     class Dying(PickyStore):
-        def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+        def insert_protobuf(
+            self, table: str, body: Sequence[bytes], *, schema: str, token: str
+        ) -> None:
             nonlocal stored
-            single = body.count(b"work") == 1
+            single = b"".join(body).count(b"work") == 1
             if single and stored == number and point == "before":
                 raise Crash
             super().insert_protobuf(table, body, schema=schema, token=token)

@@ -13,7 +13,7 @@ from sightline_core.wire.names import Signal
 from sightline_pipeline import worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pytest
     from tests.pipeline.running import Run
@@ -37,7 +37,9 @@ class CountingStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
-    def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+    def insert_protobuf(
+        self, table: str, body: Sequence[bytes], *, schema: str, token: str
+    ) -> None:
         self.tokens.append(token)
         self.real.insert_protobuf(table, body, schema=schema, token=token)
 
@@ -174,7 +176,9 @@ async def test_inserts_in_flight_are_bounded(run: Run) -> None:
         await bus.send(Signal.TRACES.topic, Message(run.span(number + 1)), partition=number % 6)
 
     class Watching(CountingStore):
-        def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+        def insert_protobuf(
+            self, table: str, body: Sequence[bytes], *, schema: str, token: str
+        ) -> None:
             nonlocal running, most
             running += 1
             most = max(most, running)

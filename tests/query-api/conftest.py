@@ -114,7 +114,7 @@ class Telemetry:
         )  # fmt: skip
         record = Record(signal.topic, 0, offset, self.start // 1_000_000, body, None, known)
         extra = envelope(record, accept_past_seconds=HOUR / SECOND, accept_future_seconds=7200)
-        landing(signal).insert(self.store, b"".join(delimited(body, extra)), f"{signal}-{offset}")
+        landing(signal).insert(self.store, delimited(body, extra), f"{signal}-{offset}")
 
 
 def any_value(value: Any) -> AnyValue:  # noqa: PLR0911 - one case each

@@ -124,7 +124,7 @@ class Delivery:
                 await asyncio.sleep(pause_seconds(tries))
 
     async def _insert(
-        self, body: bytes, token: str, confirm: Callable[[], Awaitable[None]]
+        self, body: list[bytes], token: str, confirm: Callable[[], Awaitable[None]]
     ) -> None:
         access = self._access
         async with access.in_flight, access.breaker.permit():

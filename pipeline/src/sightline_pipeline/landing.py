@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sightline_core.store.client import Store
     from sightline_core.wire.names import Signal
 
@@ -21,7 +23,7 @@ class Landing:
     table: str
     schema: str
 
-    def insert(self, store: Store, body: bytes, token: str) -> None:
+    def insert(self, store: Store, body: Sequence[bytes], token: str) -> None:
         """Insert length-delimited messages; see `Store.insert_protobuf` for the errors."""
         store.insert_protobuf(self.table, body, schema=self.schema, token=token)
 

@@ -20,7 +20,7 @@ from sightline_core.store.failures import store_error
 from sightline_core.store.remote import RemoteEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -65,6 +65,9 @@ class Engine(Protocol):
 
     def settle(self, client: Client) -> None:
         """Make a client that raised an error fit for the next statement."""
+
+    def insert_block(self, pieces: Sequence[bytes]) -> bytes | Generator[bytes, None, None]:
+        """Return the body of an insert in the form that it takes best."""
 
     def close(self) -> None:
         """Release it. Safe to call twice."""
@@ -131,12 +134,14 @@ class Store:
                 sql, parameters=dict(parameters or {}), settings=JSON_SETTINGS, fmt="JSONEachRow"
             )
 
-    def insert_protobuf(self, table: str, body: bytes, *, schema: str, token: str) -> None:
+    def insert_protobuf(
+        self, table: str, body: Sequence[bytes], *, schema: str, token: str
+    ) -> None:
         """Insert length-delimited messages of type `Landing` as one deduplicated insert.
 
         Args:
             table: a landing table.
-            body: the messages, each prefixed with its length as a varint.
+            body: the messages, each prefixed with its length as a varint, cut anywhere.
             schema: text of the .proto file that declares `Landing`.
             token: equal for every try of the same batch, different for every other batch.
 
@@ -150,7 +155,8 @@ class Store:
             "insert_deduplication_token": token,
         }
         with self.client(Role.INGEST) as client:
-            client.raw_insert(table, insert_block=body, fmt="Protobuf", settings=settings)
+            block = self._engine.insert_block(body)
+            client.raw_insert(table, insert_block=block, fmt="Protobuf", settings=settings)
 
     def close(self) -> None:
         """Release the engine. Safe to call twice."""

@@ -55,6 +55,10 @@ class RemoteEngine:
             "format_schema_message_name": message,
         }
 
+    def insert_block(self, pieces: Sequence[bytes]) -> bytes:
+        """Return the body whole: a request that is sent again would find a generator used up."""
+        return b"".join(pieces)
+
     def settle(self, client: Client) -> None:
         """Nothing to do: every statement has a connection's whole attention."""
 

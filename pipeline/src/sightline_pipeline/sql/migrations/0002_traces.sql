@@ -69,7 +69,7 @@ PARTITION BY toDate(Timestamp)
 PRIMARY KEY (ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), Timestamp)
 TTL toDateTime(Timestamp) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, merge_selector_base = 30, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts {{ on_cluster }} (
     TraceId String CODEC(ZSTD(1)),

@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS otel_logs {{ on_cluster }} (
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
 TTL toDateTime(Timestamp) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1;
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, merge_selector_base = 30, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS sightline_landing_logs {{ on_cluster }} (
     resource_logs Array(Tuple(

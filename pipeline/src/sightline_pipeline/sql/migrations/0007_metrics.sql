@@ -66,7 +66,7 @@ ENGINE = {{ engine('MergeTree') }}
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 TTL toDateTime(TimeUnix) + INTERVAL {{ retention_days }} DAY
-SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, min_bytes_for_wide_part = 134217728, merge_selector_base = 30, ttl_only_drop_parts = 1
 {%- endmacro %}
 
 CREATE TABLE IF NOT EXISTS otel_metrics_gauge {{ on_cluster }} (
