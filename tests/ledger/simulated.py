@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from sightline_core.bus.protocol import Record
 from sightline_core.wire.envelope import delimited, envelope, headers
@@ -148,7 +149,9 @@ class Shop:
         scope = group.scope_metrics.add()
         for name, values in points.items():
             metric = scope.metrics.add(name=name)
-            metric.sum.aggregation_temporality = 2
+            metric.sum.aggregation_temporality = (
+                AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+            )
             for given, value in values:
                 metric.sum.data_points.add(
                     attributes=_attributes(given),

@@ -12,6 +12,7 @@ from tests.ledger.simulated import SECOND, Shop
 from typer.testing import CliRunner
 
 from sightline_query_api import ledger_command
+from sightline_query_api.dead_letters.remote import Remote
 
 if TYPE_CHECKING:
     import httpx
@@ -88,7 +89,7 @@ def test_the_command_says_by_its_exit_code_whether_the_books_balance(
         "/ledger": {"items": [row], "balanced": balanced, "settled": "2026-01-01T00:00:00.0Z"},
         "/ledger/gaps": {"items": [gap]},
     }
-    monkeypatch.setattr(ledger_command.Remote, "get", lambda _, path, __: answers[path])
+    monkeypatch.setattr(Remote, "get", lambda _, path, __: answers[path])
     app = typer.Typer()
     app.command()(ledger_command.ledger)
     shown = CliRunner().invoke(app, [], env={"COLUMNS": "200"})
