@@ -93,7 +93,8 @@ class Engine:
 
     def open(self) -> Any:
         """Return a new handle."""
-        return chdb.connect(self._path)  # type: ignore[no-untyped-call]
+        connect: Any = chdb.connect
+        return connect(self._path)
 
     def close(self) -> None:
         """Let go of the engine. Safe to call twice."""
