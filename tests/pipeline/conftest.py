@@ -19,8 +19,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from tests.contracts.conftest import KafkaFactory
+from tests.pipeline.desk import Desk
 from tests.pipeline.running import EmbeddedLog, KafkaLog, Log, MemoryLog, Run, use_own_names
 
+from sightline_core.bus.embedded import EmbeddedBus
 from sightline_core.bus.protocol import Record
 from sightline_pipeline.batch import AcceptWindow, Batch
 from sightline_pipeline.landing import landing
@@ -240,3 +242,15 @@ async def run_anywhere(
     made = Run(lane, otlp, log, store_settings)
     yield made
     await made.crash()
+
+
+@pytest.fixture
+async def desk(
+    store: Store, store_settings: Settings, tmp_path: Path, lane: Lane
+) -> AsyncIterator[Desk]:
+    bus = EmbeddedBus(tmp_path / "bus")
+    settings = store_settings.model_copy(
+        update={"dead_letter_topics": {f"{lane.topic}.dlq": lane.topic}}
+    )
+    yield Desk(bus, store, settings, lane.topic)
+    await bus.close()

@@ -128,8 +128,8 @@ class DeadLetterDesk:
             if self._task is not None:
                 if not self._task.done():
                     return
-                self._task.result()
-                self._task, self._redrive = None, None
+                ended, self._task, self._redrive = self._task, None, None
+                ended.result()
             await self._consumer.commit({COMMANDS: Committed(offset + 1)})
             self._waiting.popleft()
 
@@ -151,14 +151,18 @@ class DeadLetterDesk:
 
 
 async def _carry_out(redrive: Redrive) -> None:
-    """Run it to its end, whatever passes on the way."""
+    """Run it to its end, whatever passes on the way.
+
+    Raises:
+        Fenced: it is another's now; this owner must not commit the command.
+    """
     failures = unexplained = 0
     while True:
         try:
             await redrive.run()
         except Fenced:
             log.info("redrive %s: another process goes on with it", redrive.id)
-            return
+            raise
         except (BusFull, BusUnavailable, StoreUnavailable) as error:
             log.warning("redrive %s is interrupted, trying again: %s", redrive.id, error)
         except StoreError as error:

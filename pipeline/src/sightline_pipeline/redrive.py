@@ -13,7 +13,7 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 from string import Template
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sightline_core.bus.protocol import Message, TopicPartition
 from sightline_core.dead_letters.command import condition
@@ -38,8 +38,15 @@ if TYPE_CHECKING:
     from sightline_core.store.client import Store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PAGE: Final = 200
+SLICE: Final = 50
+"""Letters that are sent together; ownership is asked for right before them."""
+FINISH_SECONDS: Final = 10.0
+"""How long sends under way may take to end when somebody else is to go on."""
+TERM: Final = 1 << 32
+"""Versions of one owner: whoever takes over writes higher ones than all before, also later."""
 DISCARD_PAGE: Final = 5000
 SCAN: Final = 500
 MOST_PROBLEMS: Final = 20
@@ -77,6 +84,15 @@ class Pace:
         now = time.monotonic()
         await asyncio.sleep(max(0.0, self._next - now))
         self._next = max(now, self._next) + messages / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A letter on its way; without a partition, its key decides."""
+
+    topic: str
+    message: Message
+    partition: int | None
 
 
 class Redrive:
@@ -130,9 +146,10 @@ class Redrive:
             self.progress = Progress(total=int(total["letters"]))
             await self._save()
         else:
-            self.progress = found
             if found.finished:
                 return
+            self.progress = replace(found, version=(found.version // TERM + 1) * TERM)
+            await self._save()
             if not await self._reconcile():
                 return
         await self._pages()
@@ -165,29 +182,40 @@ class Redrive:
         self.progress = replace(self.progress, ends=ends)
         await self._save()
         sent: list[dict[str, Any]] = []
-        together = max(1, min(50, int(self._command.rate / 10)))
+        together = max(1, min(SLICE, int(self._command.rate / 10)))
         for first in range(0, len(page), together):
             if self.cancelled:
                 break
             slice_ = page[first : first + together]
-            await self._pace.wait(len(slice_))
-            outcomes = await asyncio.gather(
-                *(self._send(row) for row in slice_), return_exceptions=True
-            )
-            for row, outcome in zip(slice_, outcomes, strict=True):
-                if isinstance(outcome, (CannotFix, MessageTooLarge, OffsetOutOfRange)):
-                    self._failed(row, outcome)
-                elif isinstance(outcome, BaseException):
-                    raise outcome  # what was sent is found behind `ends` when this runs again
-                else:
-                    sent.append(row)
+            ready = await self._settled(slice_, [self._prepared(row) for row in slice_])
+            rows = [row for row, _ in ready]
+            await self._pace.wait(len(rows))
+            await self._owned()  # nothing may stand between this and the sends
+            sends = [self._bus.send(to.topic, to.message, partition=to.partition)
+                     for _, to in ready]  # fmt: skip
+            sent += [row for row, _ in await self._settled(rows, sends)]
         await self._record_events(sent, "redriven")
 
-    async def _send(self, row: Mapping[str, Any]) -> None:
-        """Send one letter to where it came from.
+    async def _settled(
+        self, rows: Sequence[dict[str, Any]], calls: Iterable[Awaitable[T]]
+    ) -> list[tuple[dict[str, Any], T]]:
+        """Make one call a letter, all together; return those of the letters that can be sent."""
+        outcomes = await _to_the_end(asyncio.gather(*calls, return_exceptions=True))
+        settled: list[tuple[dict[str, Any], T]] = []
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, (CannotFix, MessageTooLarge, OffsetOutOfRange)):
+                self._failed(row, outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome  # what was sent is found behind `ends` when this runs again
+            else:
+                settled.append((row, outcome))
+        return settled
+
+    async def _prepared(self, row: Mapping[str, Any]) -> _Outgoing:
+        """Return one letter as it is to be sent to where it came from.
 
         Raises:
-            CannotFix, MessageTooLarge, OffsetOutOfRange: this letter cannot be sent.
+            CannotFix, OffsetOutOfRange: this letter cannot be sent.
         """
         record, source = await self._read(row)
         letter = read_letter(record, source)
@@ -199,11 +227,8 @@ class Redrive:
         partitions = await self._bus.partitions(source.target)
         # A key finds its partition; a message without one goes back where it was.
         known = record.key is None and row["partition"] < partitions
-        await self._bus.send(
-            source.target,
-            Message(fixed.value, record.key, headers),
-            partition=row["partition"] if known else None,
-        )
+        message = Message(fixed.value, record.key, headers)
+        return _Outgoing(source.target, message, row["partition"] if known else None)
 
     async def _read(self, row: Mapping[str, Any]) -> tuple[Record, Source]:
         source = self._sources.get(row["dlq_topic"])
@@ -313,6 +338,19 @@ class Redrive:
 
     async def _rows(self, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         return await asyncio.to_thread(self._store.rows, _sql(name), parameters)
+
+
+async def _to_the_end(calls: asyncio.Future[T]) -> T:
+    """Wait, and when cancelled wait for what is under way first.
+
+    A message that arrives after the next owner has looked for it would be sent twice.
+    """
+    try:
+        return await asyncio.shield(calls)
+    except asyncio.CancelledError:
+        await asyncio.wait([calls], timeout=FINISH_SECONDS)
+        calls.cancel()
+        raise
 
 
 def _sql(name: str) -> str:
