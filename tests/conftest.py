@@ -27,6 +27,7 @@ def store_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         accept_future_seconds=3600,
         bus_partitions=1,
         batch_max_seconds=0.05,
+        api_allowed_hosts=["sightline"],
     )
 
 

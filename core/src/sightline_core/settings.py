@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     """Address that every port binds to. Anything but loopback opens Sightline to the network."""
     api_port: int = Field(8420, ge=0, le=65535)
     """Query API and web UI. 0 takes any free port."""
+    api_allowed_hosts: tuple[str, ...] = ()
+    """Names that the API may be asked by, besides `localhost`, `host` and addresses: those that a
+    proxy or your DNS has for it, ["sightline.example.com"]; ["*"]: any, which lets foreign pages in
+    that point their name here."""
     otlp_grpc_port: int = Field(4317, ge=0, le=65535)
     """OTLP over gRPC. 0 takes any free port."""
     otlp_http_port: int = Field(4318, ge=0, le=65535)

@@ -29,6 +29,7 @@ from sightline_query_api.alerts import Watch
 from sightline_query_api.backend import Backend, Queries
 from sightline_query_api.completeness import ProgressReader
 from sightline_query_api.dead_letters import detail, listing, redrives
+from sightline_query_api.hosts import AllowedHosts
 from sightline_query_api.problems import MEDIA_TYPE, ProblemDetails, register_handlers
 from sightline_query_api.shortfalls import GapCache
 from sightline_query_api.web import SecurityHeaders, static_directory, web_app
@@ -69,7 +70,11 @@ def create_app(
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, compresslevel=4)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(AllowedHosts, names=(settings.host, *settings.api_allowed_hosts)),
+            Middleware(GZipMiddleware, compresslevel=4),
+        ],
         responses=_problems(),
     )
     app.state.backend = Backend(
@@ -111,7 +116,7 @@ def create_app(
 def _problems() -> dict[int | str, dict[str, Any]]:
     """Describe the errors that every endpoint may answer with."""
     reasons = {
-        "4XX": "A parameter cannot be used (400), or there is no such thing (404)",
+        "4XX": "A parameter cannot be used (400), there is no such thing (404), or not here (421)",
         "5XX": "A fault (500), the store is not in reach (503), or the query takes too long (504)",
     }
     schema = {"schema": ProblemDetails.model_json_schema()}
