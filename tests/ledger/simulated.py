@@ -53,6 +53,7 @@ class Shop:
     start: int
     origin: str
     sent: list[Sent] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)
 
     def message(self, service: str, good: int, fate: str = "stored", bad: int = 0) -> Sent:
         """Add a message."""
@@ -85,7 +86,8 @@ class Shop:
                 self._bury(one)
 
     def report(self, **more: int) -> None:
-        """Let the collector report what it did, at the end."""
+        """Let the collector report what it did, at the end; `more`: rejected spans by service."""
+        self.rejected = more
         forwarded = sum(one.records for one in self.sent if one.fate != "void")
         void = [
             ({"signal": "traces", "first": one.seq, "last": one.seq}, 1)
@@ -117,7 +119,7 @@ class Shop:
         """Let the SDK of a service report, at the end; return what it delivered."""
         delivered = sum(
             one.records for one in self.sent if one.service == service and one.fate != "void"
-        )
+        ) + self.rejected.get(service, 0)
         exporter = {"otel.component.type": "otlp_http_span_exporter"}
         processor = {"otel.component.type": "batching_span_processor"}
         points: dict[str, list[tuple[dict[str, Any], int]]] = {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.ledger.simulated import HOUR, SECOND, Shop, random_shop
 
+from sightline_query_api.accounts import Accounts, SdkCounts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,7 +67,6 @@ async def test_what_an_sdk_delivered_and_nobody_has_is_missing_in_its_name(
         shop.message(service, 1)
     shop.insert()
     shop.report(cart=2)
-    rejected = {"cart": 2}
     for service in ("cart", "pay", "ship"):
         shop.sdk(service, sampled_out=5, dropped=3, queued=4)
     rows = await _books(get, shop, end=str(shop.end + SECOND))
@@ -79,7 +80,7 @@ async def test_what_an_sdk_delivered_and_nobody_has_is_missing_in_its_name(
         assert row["in_flight"] == 4
         assert {"hop": "sdk", "reason": "queue_full", "records": 3} in row["dropped_by"]
         assert row["counted_by"] == "sdk"
-        if not twice and not rejected.get(service):
+        if not twice:
             assert row["unexplained"] == lost, (seed, service)
     lost = sum(m.records for m in shop.sent if m.fate == "missing")
     twice = sum(m.records for m in shop.sent if m.fate == "duplicated")
@@ -151,6 +152,40 @@ async def test_a_gap_is_undecided_until_its_time_has_passed(
     assert row["pending_messages"] >= 1
 
 
+async def test_what_a_collector_rejects_for_the_first_time_is_counted_from_zero(
+    get: Get, shop: Shop
+) -> None:
+    """Its series of rejected records begins in the window, the collector before."""
+    for _ in range(3):
+        shop.message("cart", 1)
+    shop.insert()
+    resource = {"service.name": "sightline-collector", "service.instance.id": shop.origin}
+    accepted = ({"signal": "traces", "outcome": "accepted"}, 1)
+    shop.metrics(resource, {"sightline.collector.records": [accepted]}, at=shop.at(1))
+    shop.report(cart=2)
+    row = (await _books(get, shop, start=str(shop.at(1) + 1)))["cart"]
+    assert row["dropped_by"] == [{"hop": "collector", "reason": "too_large", "records": 2}]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        SdkCounts(sampled_out=0, dropped={}, missing=5, waiting=0, gone=0),
+        SdkCounts(sampled_out=0, dropped={"rejected": 2}, missing=3, waiting=0, gone=0),
+    ],
+    ids=["delivered", "rejected"],
+)
+def test_what_a_collector_rejected_counts_once_whatever_the_sdk_calls_it(
+    counts: SdkCounts,
+) -> None:
+    accounts = Accounts()
+    accounts.rejected("traces", "cart", "too_large", 2)
+    accounts.sdk("traces", "cart", counts)
+    account = accounts.of("traces", "cart")
+    assert +account.dropped == {("collector", "too_large"): 2}
+    assert account.unexplained == 3
+
+
 async def test_a_dead_letter_hides_no_gap(get: Get, shop: Shop) -> None:
     for fate in ("stored", "dead", "missing", "dead", "stored"):
         shop.message("cart", 1, fate)
@@ -210,5 +245,16 @@ async def test_no_answer_is_complete_that_a_gap_or_a_dead_letter_falls_into(
         assert (said["missing_messages"], said["dead_letters"]) == (1, 1), path
     logs = (await get("/logs", **_range(shop)))["completeness"]
     assert logs["verdict"] == "complete"
-    other = await get("/services/cart/signals", start=str(shop.at(60)), end=str(shop.at(90)))
+    too_old = str(shop.start - 400 * 24 * HOUR)  # for anything that came since
+    other = await get("/services/cart/signals", start=too_old, end=str(int(too_old) + HOUR))
     assert other["completeness"]["verdict"] == "complete"
+
+
+async def test_what_comes_late_and_is_lost_may_be_of_an_earlier_time(get: Get, shop: Shop) -> None:
+    shop.message("cart", 1, "dead")
+    shop.insert()
+    five_hours_before = {"start": str(shop.start - 5 * HOUR), "end": str(shop.start - 4 * HOUR)}
+    said = (await get("/services/cart/signals", **five_hours_before))["completeness"]
+    assert said["verdict"] == "truncated"
+    assert said["dead_letters"] >= 1
+    assert "perhaps of it" in " ".join(said["reasons"])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EVERY_SERVICE = ""
 """What is said of whole messages, whose services nobody knows."""
+TOLD_REJECTED = "rejected"
+"""Reason under which an SDK may count what a collector says that it rejected."""
 
 Hop = Literal["sdk", "collector", "bus", "operator"]
 
@@ -162,18 +164,24 @@ class Accounts:
     def sdk(self, signal: str, service: str, counts: SdkCounts) -> None:
         """Enter what a service's SDKs counted.
 
-        What they delivered and did not arrive is looked for among what nobody could name the
-        service of: dead letters, drops, gaps. Only the rest is unexplained.
+        What they delivered and did not arrive is looked for among what collectors rejected, and
+        among what nobody could name the service of: dead letters, drops, gaps. Only the rest is
+        unexplained. Enter everything else first.
         """
         account = self.of(signal, service)
         account.counted_by = "sdk"
         account.sampled_out += counts.sampled_out
         account.in_flight += counts.waiting
+        rejected = sum(n for (hop, _), n in account.dropped.items() if hop == "collector")
         for reason, records in counts.dropped.items():
-            account.dropped["sdk", reason] += records
+            twice = min(rejected, records) if reason == TOLD_REJECTED else 0
+            rejected -= twice
+            account.dropped["sdk", reason] += records - twice
         if counts.gone:
             account.dropped["sdk", "process_gone"] += counts.gone
-        account.unexplained += self._found(account, self.of(signal), counts.missing)
+        account.unexplained += self._found(
+            account, self.of(signal), max(0, counts.missing - rejected)
+        )
 
     def _found(self, account: Account, nameless: Account, missing: int) -> int:
         """Move what is missing here and stands there without a name; return what is left."""
