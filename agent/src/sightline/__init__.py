@@ -13,9 +13,11 @@ from sightline.config import configure, flush, shutdown
 from sightline.correlation import bind_correlation_id, correlation_id
 from sightline.entry import get_logger, instrument, instrument_fastapi, instrument_httpx
 from sightline.messages import extracted, inject
+from sightline.redaction import Redaction
 from sightline.spans import span
 
 __all__ = [
+    "Redaction",
     "bind_correlation_id",
     "configure",
     "correlation_id",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+from sightline.redaction import Redaction
 from sightline.runtime import current
 
 Console = Literal["auto", "json", "pretty", "none"]
 Level = Literal["trace", "debug", "info", "warn", "error", "fatal"]
+
+STANDARD: Final = Redaction()
+"""Hides what looks like a secret, or is named like one."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +44,8 @@ class Options:
     """Seconds that the exit of the process may wait for telemetry to be sent."""
     flush_on_sigterm: bool = True
     """Send what is waiting when SIGTERM ends the process; only if nothing else handles it."""
+    redaction: Redaction | None = STANDARD
+    """What is hidden in everything that is sent or written; None hides nothing."""
 
 
 def configure(  # noqa: PLR0913 - one front door; every option has a default
@@ -53,6 +59,7 @@ def configure(  # noqa: PLR0913 - one front door; every option has a default
     capture_logging: bool = True,
     shutdown_timeout: float = 2.0,
     flush_on_sigterm: bool = True,
+    redaction: Redaction | None = STANDARD,
 ) -> None:
     """Set up traces, metrics and logs over OTLP, and log lines on stdout.
 
@@ -70,6 +77,7 @@ def configure(  # noqa: PLR0913 - one front door; every option has a default
         capture_logging=capture_logging,
         shutdown_timeout=shutdown_timeout,
         flush_on_sigterm=flush_on_sigterm,
+        redaction=redaction,
     )
     with current.lock:
         if current.configured:

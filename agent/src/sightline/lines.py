@@ -63,6 +63,9 @@ def emit(
     value = correlation.find()
     if value is not None:
         fields = {correlation.ATTRIBUTE: value, **fields}
+    if (redactor := runtime.redactor()) is not None:
+        event = redactor.field("body", event)
+        fields = redactor.mapping(fields) or fields
     if runtime.logs is not None and not own:
         runtime.logs.emit(logger, level, event, time_ns, fields)
     if runtime.console != "none":

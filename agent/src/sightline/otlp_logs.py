@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import MutableMapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opentelemetry._logs import LogRecord, SeverityNumber, get_logger_provider, set_logger_provider
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, ConsoleLogRecordExporter
+from opentelemetry.sdk._logs.export import (
+    BatchLogRecordProcessor,
+    ConsoleLogRecordExporter,
+    LogRecordExporter,
+)
 
 from sightline import correlation
 from sightline.attributes import attribute, clean
@@ -16,12 +23,14 @@ from sightline.counted import Count, show
 from sightline.runtime import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry._logs import Logger as OtelLogger
-    from opentelemetry.sdk._logs import ReadWriteLogRecord
-    from opentelemetry.sdk._logs.export import LogRecordExporter
+    from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
+    from opentelemetry.sdk._logs.export import LogRecordExportResult
     from opentelemetry.sdk.resources import Resource
+
+    from sightline_redaction.redactor import Redactor
 
 
 class CorrelationLogs(LogRecordProcessor):
@@ -47,6 +56,47 @@ class CorrelationLogs(LogRecordProcessor):
         return True
 
 
+class OwnRecord(LogRecord):
+    """A record of our logger: what it says was redacted before it was written to stdout."""
+
+
+class RedactedLogs(LogRecordExporter):
+    """Hides secrets in records that somebody else's logger made; another exporter sends."""
+
+    def __init__(self, inner: LogRecordExporter, redactor: Redactor) -> None:
+        """Send through `inner`."""
+        self._inner = inner
+        self._redactor = redactor
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Redact and send."""
+        return self._inner.export([self._shown(record) for record in batch])
+
+    def shutdown(self) -> None:
+        """Shut the exporter down that sends."""
+        self._inner.shutdown()  # type: ignore[no-untyped-call]
+
+    def force_flush(self, timeout_millis: int = 10_000) -> bool:
+        """Flush the exporter that sends."""
+        return self._inner.force_flush(timeout_millis)
+
+    def _shown(self, entry: ReadableLogRecord) -> ReadableLogRecord:
+        record = entry.log_record
+        if isinstance(record, OwnRecord):
+            return entry
+        body = self._redactor.field("body", record.body)
+        attributes = self._redactor.mapping(record.attributes or {})
+        if body is record.body and attributes is None:
+            return entry
+        shown = copy.copy(record)
+        shown.body = body
+        if attributes is not None:
+            kept = BoundedAttributes(attributes=attributes)
+            kept.dropped = entry.dropped_attributes
+            shown.attributes = kept
+        return replace(entry, log_record=shown)
+
+
 class LogEmitter:
     """Sends log records through one logger provider."""
 
@@ -64,7 +114,7 @@ class LogEmitter:
         if logger is None:
             logger = self._loggers[name] = self._provider.get_logger(name)
         logger.emit(
-            LogRecord(
+            OwnRecord(
                 timestamp=time_ns,
                 observed_timestamp=time.time_ns(),
                 severity_number=SeverityNumber(LEVELS[level]),

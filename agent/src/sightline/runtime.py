@@ -8,10 +8,13 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from sightline.redaction import standard
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sightline.otlp_logs import LogEmitter
+    from sightline_redaction.redactor import Redactor
 
 LEVELS: Final = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
 """Level names with OpenTelemetry's severity numbers."""
@@ -72,6 +75,8 @@ class Runtime:
     """What lines on stdout look like; none writes none."""
     logs: LogEmitter | None = None
     """Takes records for OTLP; None sends none."""
+    redactor: Callable[[], Redactor | None] = standard
+    """Gives what redacts lines; a call, because before `configure` it is made when first needed."""
     closer: Closer | None = None
     flush: Callable[[], None] | None = None
     shutdown_timeout: float = 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from opentelemetry import metrics, propagate
@@ -13,11 +13,12 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from sightline import exporters
+from sightline import exporters, redaction
 from sightline.config import Console
 from sightline.counted import counting
-from sightline.otlp_logs import start_logs
+from sightline.otlp_logs import RedactedLogs, start_logs
 from sightline.propagation import CorrelationPropagator
+from sightline.redacted import RedactedMetrics, RedactedSpans, show_redacted
 from sightline.runtime import LEVELS, Closer, Runtime, Signal
 from sightline.signals import close_on_sigterm
 from sightline.stdlib import capture_logging
@@ -26,8 +27,11 @@ from sightline.traces import start_traces
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from opentelemetry.sdk.metrics.export import MetricExporter
+
     from sightline.config import Options
     from sightline.otlp_logs import LogEmitter
+    from sightline_redaction.redactor import Redactor
 
 _log = logging.getLogger(__name__)
 
@@ -38,18 +42,21 @@ def build(options: Options) -> Runtime:
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     _propagate(create=disabled)
-    resource = _resource(options)
+    redactor = redaction.redactor(options.redaction)
+    resource = _resource(options, redactor)
     logs: LogEmitter | None = None
     signals: list[Signal] = []
     if not disabled:
         with counting() as ours:
-            logs = _logs(options, resource, count=ours)
-            signals = _signals(options, resource, logs, count=ours)
+            sending = _Sending(options.endpoint, resource, redactor, count=ours)
+            logs = _logs(sending)
+            signals = _signals(sending, logs)
     return Runtime(
         service=str(resource.attributes.get("service.name", "")),
         threshold=LEVELS[options.level],
         console=_console(options.console),
         logs=logs,
+        redactor=lambda: redactor,
         closer=Closer(lambda: _each(signal.close for signal in signals)),
         flush=lambda: _each(signal.flush for signal in signals),
         shutdown_timeout=options.shutdown_timeout,
@@ -78,37 +85,61 @@ def _hooks(options: Options) -> tuple[Callable[[], None], ...]:
     return tuple(undo)
 
 
-def _logs(options: Options, resource: Resource, *, count: bool) -> LogEmitter | None:
-    exporter = exporters.log_exporter(options.endpoint)
-    return start_logs(resource, exporter, count=count) if exporter is not None else None
+@dataclass(frozen=True)
+class _Sending:
+    """What all three signals are sent with."""
+
+    endpoint: str | None
+    resource: Resource
+    redactor: Redactor | None
+    count: bool = field(kw_only=True)
 
 
-def _signals(
-    options: Options, resource: Resource, logs: LogEmitter | None, *, count: bool
-) -> list[Signal]:
+def _logs(sending: _Sending) -> LogEmitter | None:
+    exporter = exporters.log_exporter(sending.endpoint)
+    if exporter is None:
+        return None
+    if sending.redactor is not None:
+        exporter = RedactedLogs(exporter, sending.redactor)
+    return start_logs(sending.resource, exporter, count=sending.count)
+
+
+def _signals(sending: _Sending, logs: LogEmitter | None) -> list[Signal]:
     """Start the rest; logs come first at the end, because they explain the others."""
     signals = [Signal(logs.flush, logs.close)] if logs is not None else []
-    spans = exporters.span_exporter(options.endpoint)
-    signals.append(start_traces(resource, spans, count=count))
-    exporter = exporters.metric_exporter(options.endpoint)
+    spans = exporters.span_exporter(sending.endpoint)
+    if spans is not None and sending.redactor is not None:
+        spans = RedactedSpans(spans, sending.redactor)
+    signals.append(start_traces(sending.resource, spans, count=sending.count))
+    exporter = exporters.metric_exporter(sending.endpoint)
     existing = metrics.get_meter_provider()
     if isinstance(existing, MeterProvider):
         signals.append(Signal(existing.force_flush, existing.force_flush))
     elif exporter is not None:
-        reader = PeriodicExportingMetricReader(exporter)
-        provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
-        metrics.set_meter_provider(provider)
-        signals.append(Signal(provider.force_flush, provider.shutdown))
+        signals.append(_metrics(sending, exporter))
+    if sending.redactor is not None:
+        show_redacted(sending.redactor)
     return signals
 
 
-def _resource(options: Options) -> Resource:
+def _metrics(sending: _Sending, exporter: MetricExporter) -> Signal:
+    if sending.redactor is not None:
+        exporter = RedactedMetrics(exporter, sending.redactor)
+    reader = PeriodicExportingMetricReader(exporter)
+    provider = MeterProvider([reader], resource=sending.resource, shutdown_on_exit=False)
+    metrics.set_meter_provider(provider)
+    return Signal(provider.force_flush, provider.shutdown)
+
+
+def _resource(options: Options, redactor: Redactor | None) -> Resource:
     named = {
         "service.name": options.service,
         "service.version": options.version,
         "deployment.environment.name": options.environment,
     }
-    return Resource.create({key: value for key, value in named.items() if value})
+    resource = Resource.create({key: value for key, value in named.items() if value})
+    shown = redactor.mapping(resource.attributes) if redactor is not None else None
+    return Resource(shown, resource.schema_url) if shown is not None else resource
 
 
 def _propagate(*, create: bool) -> None:

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from sightline_core.bus.protocol import Record, TopicPartition
 from sightline_core.dead_letters.content import Content, read_content
 from sightline_core.dead_letters.letter import Source, read_letter, sources
-from sightline_core.dead_letters.redact import MASK, is_secret, redact, redact_text
+from sightline_core.dead_letters.redact import is_secret, marker, redact, redact_text
 from sightline_core.errors import OffsetOutOfRange
 from sightline_query_api.backend import Serving
 from sightline_query_api.completeness import AnyProgress, assess
@@ -131,7 +131,11 @@ def _headers(record: Record, *, reveal: bool) -> list[Header]:
         text, binary = _shown(value, reveal=reveal)
         hidden = not reveal and is_secret(name)
         headers.append(
-            Header(name=name[:1000], value=MASK if hidden else text, binary=binary and not hidden)
+            Header(
+                name=name[:1000],
+                value=marker(name) if hidden else text,
+                binary=binary and not hidden,
+            )
         )
     return headers
 
