@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +16,7 @@ from sightline_collector.sample import send as send_request
 from sightline_core.bus.opening import open_bus
 from sightline_core.output import Output
 from sightline_core.settings import load_settings
+from sightline_core.startup import Startup, ToldToStop
 from sightline_core.wire.schema import count
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def register(app: typer.Typer) -> None:
 
 
 def collector() -> None:
-    """Receive OTLP and keep it on the embedded bus, without a pipeline.
+    """Receive OTLP and keep it on the bus, without a pipeline.
 
-    Of use for tests and to hold data while the rest is down: the embedded bus belongs to one
-    process, so `sightline up` reads it afterwards. Kafka, for collectors that scale out, follows.
+    With SIGHTLINE_BUS=kafka, any number of them feed the pipelines. The embedded bus belongs to
+    one process: what is kept there is read by `sightline up` afterwards.
     Ports and limits are settings (SIGHTLINE_OTLP_GRPC_PORT, SIGHTLINE_OTLP_HTTP_PORT, …).
     """
     asyncio.run(_serve(load_settings()))
@@ -76,16 +76,17 @@ def send(
 
 
 async def _serve(settings: Settings) -> None:
+    startup = Startup()
     bus = open_bus(settings)
     try:
         running = Collector(bus, settings)
-        await running.start()
+        # Its ports are bound only afterwards: whoever asks before finds nobody, and tries again.
+        await startup.reach("the bus", running.start)
         host = settings.host
         typer.echo(f"OTLP/gRPC on {host}:{running.grpc_port}, HTTP on {host}:{running.http_port}")
-        told = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
-        await _until_told(running, told)
+        await _until_told(running, startup.told)
+    except ToldToStop:
+        return
     finally:
         await bus.close()
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sightline_core.bus.opening import open_bus
 from sightline_core.bus.protocol import TopicPartition
 from sightline_core.health import HealthServer
+from sightline_core.startup import Startup, ToldToStop
 from sightline_core.store.client import open_store
 from sightline_core.wire.names import Signal
 from sightline_pipeline.dead_letter_desk import keep_dead_letters
@@ -19,13 +18,11 @@ from sightline_pipeline.service import Pipeline
 from sightline_pipeline.service_graph import keep_service_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from sightline_core.bus.protocol import Bus
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
-
-log = logging.getLogger(__name__)
 
 OTHER_CLIENTS = 2
 """Of the store: for reports, dead letters and the service graph."""
@@ -34,47 +31,53 @@ OTHER_CLIENTS = 2
 async def run_pipeline(settings: Settings, started: Callable[[str], None]) -> None:
     """Run until SIGINT or SIGTERM, then finish what is under way; raises what ends it otherwise.
 
-    `started` is told the address of the health port.
+    Waits for a store or a bus that is not there yet. `started` is told the address of the health
+    port as soon as both are.
     """
-    told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    startup = Startup()
+    shown: list[Pipeline] = []
+    health = HealthServer(
+        settings,
+        not_ready=lambda: startup.waiting_for or shown[0].not_ready(),
+        metrics=lambda: shown[0].reporter.metrics() if shown else (),
+    )
     async with contextlib.AsyncExitStack() as stack:
-        store = await asyncio.to_thread(
-            open_store, settings, ingest_clients=settings.pipeline_inserts_in_flight + OTHER_CLIENTS
-        )
+        stack.push_async_callback(health.stop)
+        stack.enter_context(contextlib.suppress(ToldToStop))
+        await health.start()
+        store = await startup.reach("the store", lambda: asyncio.to_thread(_open, settings))
         stack.callback(store.close)
-        await asyncio.to_thread(migrate_store, store, settings)
         bus = open_bus(settings)
         stack.push_async_callback(bus.close)
-        await _serve(bus, store, settings, told, started)
-
-
-async def _serve(
-    bus: Bus,
-    store: Store,
-    settings: Settings,
-    told: asyncio.Event,
-    started: Callable[[str], None],
-) -> None:
-    pipeline = Pipeline(bus, store, settings)
-    health = HealthServer(settings, not_ready=pipeline.not_ready, metrics=pipeline.reporter.metrics)
-    pipeline.reporter.health_url = health.url
-    await health.start()
-    try:
-        await pipeline.start()
+        pipeline = Pipeline(bus, store, settings)
+        pipeline.reporter.health_url = health.url
+        shown.append(pipeline)
+        await startup.reach("the bus or the store", pipeline.start)
+        startup.done()
         started(health.url)
-        failed = asyncio.create_task(_work(pipeline, bus, store, settings))
-        stopping = asyncio.create_task(told.wait())
-        await asyncio.wait({failed, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        await pipeline.stop()
-        if not told.is_set():
-            await failed
-        failed.cancel()
-        await asyncio.gather(failed, return_exceptions=True)
-    finally:
-        await health.stop()
+        await _run(pipeline, _work(pipeline, bus, store, settings), startup.told)
+
+
+def _open(settings: Settings) -> Store:
+    store = open_store(settings, ingest_clients=settings.pipeline_inserts_in_flight + OTHER_CLIENTS)
+    try:
+        migrate_store(store, settings)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+async def _run(pipeline: Pipeline, work: Coroutine[Any, Any, None], told: asyncio.Event) -> None:
+    failed = asyncio.create_task(work)
+    stopping = asyncio.create_task(told.wait())
+    await asyncio.wait({failed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await pipeline.stop()
+    if not told.is_set():
+        await failed
+    failed.cancel()
+    await asyncio.gather(failed, return_exceptions=True)
 
 
 async def _work(pipeline: Pipeline, bus: Bus, store: Store, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import contextlib
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -12,6 +12,7 @@ from sightline_core.bus.opening import open_bus
 from sightline_core.errors import MigrationError, StoreLocked
 from sightline_core.serving import HttpServer, api_port
 from sightline_core.settings import load_settings
+from sightline_core.startup import Startup, ToldToStop
 from sightline_core.store.client import open_store
 from sightline_core.store.migrations import applied_migrations
 from sightline_query_api.app import create_app
@@ -19,6 +20,8 @@ from sightline_query_api.dead_letters.commands import dlq
 from sightline_query_api.ledger_command import ledger
 
 if TYPE_CHECKING:
+    import socket
+
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
 
@@ -39,7 +42,7 @@ def api(
     host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of API and web app; 0: any.")] = None,
 ) -> None:
-    """Serve the API and the web app on data that nothing else uses.
+    """Serve the API and the web app on a store elsewhere, or on data that nothing else uses.
 
     The embedded store belongs to one process: while `sightline up` runs, the API runs inside it.
     Alone, this shows the data of a stopped Sightline; nothing is received or processed.
@@ -48,25 +51,33 @@ def api(
 
 
 async def _serve(settings: Settings) -> None:
-    with api_port(settings).bind() as listener, _open_store(settings) as store:
-        _check_schema(store, settings)
-        bus = open_bus(settings)
-        try:
-            server = HttpServer(
-                create_app(store, bus, settings), listener, stop_seconds=STOP_SECONDS
-            )
-            await server.start()
-            port = listener.getsockname()[1]
-            typer.echo(f"API and web app: http://{settings.host}:{port}")
-            await _until_told(server)
-        finally:
-            await bus.close()
+    startup = Startup()
+    with api_port(settings).bind() as listener, contextlib.suppress(ToldToStop):
+        # A store elsewhere may start later, and a pipeline may still bring its tables up to date.
+        remote = settings.clickhouse_url is not None
+        with await startup.reach(
+            "the store",
+            lambda: asyncio.to_thread(_open_store, settings),
+            also=(MigrationError,) if remote else (),
+        ) as store:
+            await _answer(store, settings, listener, startup.told)
 
 
-async def _until_told(server: HttpServer) -> None:
-    told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+async def _answer(
+    store: Store, settings: Settings, listener: socket.socket, told: asyncio.Event
+) -> None:
+    bus = open_bus(settings)
+    try:
+        server = HttpServer(create_app(store, bus, settings), listener, stop_seconds=STOP_SECONDS)
+        await server.start()
+        port = listener.getsockname()[1]
+        typer.echo(f"API and web app: http://{settings.host}:{port}")
+        await _until_told(server, told)
+    finally:
+        await bus.close()
+
+
+async def _until_told(server: HttpServer, told: asyncio.Event) -> None:
     stopping = asyncio.create_task(told.wait())
     failed = asyncio.create_task(server.wait())
     await asyncio.wait({stopping, failed}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,11 +88,17 @@ async def _until_told(server: HttpServer) -> None:
 
 def _open_store(settings: Settings) -> Store:
     try:
-        return open_store(settings)
+        store = open_store(settings)
     except StoreLocked as error:
         raise StoreLocked(
             f"{error}. If that is `sightline up`, the API is part of it: see its port"
         ) from error
+    try:
+        _check_schema(store, settings)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _check_schema(store: Store, settings: Settings) -> None:
