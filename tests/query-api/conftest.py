@@ -161,6 +161,8 @@ def telemetry(store: Store, hours: Iterator[int], request: pytest.FixtureRequest
 @pytest.fixture
 async def bus(tmp_path: Path) -> AsyncIterator[Bus]:
     bus = EmbeddedBus(tmp_path / "bus")
+    for signal in Signal:
+        await bus.create_topic(signal.topic, partitions=1)
     yield bus
     await bus.close()
 

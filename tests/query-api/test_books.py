@@ -66,7 +66,6 @@ async def test_a_gap_in_the_messages_of_an_origin_is_missing(
 
 
 async def test_messages_on_the_bus_are_in_flight(get: Get, bus: Bus) -> None:
-    await bus.create_topic("otlp_spans", partitions=1)
 
     async def row() -> Mapping[str, int]:
         items = (await get("/ledger"))["items"]
@@ -157,7 +156,6 @@ async def test_ready_follows_what_it_is_told(store: Store, bus: Bus, settings: S
 async def test_an_answer_is_late_until_the_pipeline_has_what_arrived(
     get: Get, app: object, bus: Bus
 ) -> None:
-    await bus.create_topic("otlp_spans", partitions=1)
     await bus.send("otlp_spans", Message(ExportTraceServiceRequest().SerializeToString()))
     clock = time.time_ns
     ahead = ProgressReader(bus, clock=lambda: clock() + 20 * SECOND, seconds=0)

@@ -32,6 +32,8 @@ def test_dead_letters_that_nobody_has_looked_at_may_belong_to_every_answer() -> 
 
 async def test_the_books_wait_for_the_index_of_dead_letters() -> None:
     bus = MemoryBus()
+    for signal in (Signal.TRACES, Signal.LOGS):
+        await bus.create_topic(signal.topic, partitions=1)
     topic = Signal.TRACES.dlq_topic
     await bus.send(topic, Message(b"garbage"))
     reader = ProgressReader(bus, seconds=0)

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from sightline_core.health import Metric
 from sightline_query_api.backend import Serving
-from sightline_query_api.books import Books
-from sightline_query_api.components import Reports, read_reports
-from sightline_query_api.settling import in_flight, settled
-from sightline_query_api.times import HOUR, SECOND, Window, rfc3339
+from sightline_query_api.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sightline_query_api.accounts import Accounts
-    from sightline_query_api.backend import Backend
+    from sightline_query_api.watch import Check
 
 router = APIRouter(tags=["alerts"])
 
-WINDOW: Final = HOUR
-"""How far back the books are checked."""
-FRESH_SECONDS: Final = 10
-"""How old a check may be."""
 BEHIND_SECONDS: Final = 60.0
 """Lag of a partition that is worth an alert."""
 
@@ -63,47 +51,18 @@ class Alerts(BaseModel):
     checked: str
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The books of the last hour and the reports of the processes, as of a moment."""
-
-    at: int
-    accounts: Accounts
-    reports: Reports
-
-    def alerts(self) -> list[Alert]:
-        """Return what is wrong."""
-        found = [*_of_books(self), *_of_partitions(self), *_of_components(self)]
-        return sorted(found, key=lambda alert: (alert.severity != "critical", alert.id))
-
-
-class Watch:
-    """Checks when asked, at most once in `FRESH_SECONDS`."""
-
-    def __init__(self) -> None:
-        """Know nothing yet."""
-        self._last: Check | None = None
-        self._lock = asyncio.Lock()
-
-    async def check(self, backend: Backend) -> Check:
-        """Return a fresh check."""
-        async with self._lock:
-            if self._last and time.time_ns() - self._last.at < FRESH_SECONDS * SECOND:
-                return self._last
-            now = time.time_ns()
-            waiting = await in_flight(backend)
-            books = Books(backend.queries, await settled(backend))
-            accounts = await run_in_threadpool(books.accounts, Window(now - WINDOW, now), waiting)
-            reports = await run_in_threadpool(read_reports, backend.queries)
-            self._last = Check(now, accounts, reports)
-            return self._last
+def alerts_of(check: Check) -> list[Alert]:
+    """Return what is wrong, the critical first."""
+    found = [*_of_books(check), *_of_past(check), *_of_lag(check), *_of_partitions(check),
+             *_of_components(check)]  # fmt: skip
+    return sorted(found, key=lambda alert: (alert.severity != "critical", alert.id))
 
 
 @router.get("/alerts")
 async def list_alerts(backend: Serving) -> Alerts:
-    """List what is wrong with the pipeline now: the books of the last hour, lag, stillstand."""
+    """List what is wrong with the pipeline: the books of the last day, lag, stillstand."""
     check = await backend.watch.check(backend)
-    return Alerts(items=check.alerts(), next_cursor=None, checked=rfc3339(check.at))
+    return Alerts(items=alerts_of(check), next_cursor=None, checked=rfc3339(check.at))
 
 
 def metrics(check: Check) -> Iterator[Metric]:
@@ -133,7 +92,7 @@ def metrics(check: Check) -> Iterator[Metric]:
         "sightline_alerts_firing",
         "gauge",
         "Alerts of /api/v1/alerts by name.",
-        [({"name": alert.name, "id": alert.id}, 1.0) for alert in check.alerts()],
+        [({"name": alert.name, "id": alert.id}, 1.0) for alert in alerts_of(check)],
     )
 
 
@@ -175,7 +134,7 @@ def _of_books(check: Check) -> Iterable[Alert]:
                 "ledger_unexplained",
                 critical=True,
                 summary=f"{abs(left)} records ({signal}) of {whose} {missing}",
-                detail="The books of the last hour do not balance: nobody says where these went.",
+                detail="The books of the last hour that is settled do not balance.",
                 value=left,
                 link="/ledger",
                 signal=signal,
@@ -204,6 +163,41 @@ def _of_books(check: Check) -> Iterable[Alert]:
                 link="/dead-letters",
                 signal=signal,
                 service=service,
+            )
+
+
+def _of_past(check: Check) -> Iterable[Alert]:
+    for one in check.past:
+        missing = "are missing" if one.records > 0 else "are stored too often"
+        whose = one.service or "messages of unknown services"
+        hour = rfc3339(one.hour)
+        yield _alert(
+            check,
+            "ledger_unexplained",
+            critical=True,
+            summary=f"{abs(one.records)} records ({one.signal}) of {whose} {missing}",
+            detail=f"The books of the hour from {hour} do not balance.",
+            value=one.records,
+            link="/ledger",
+            signal=one.signal,
+            service=one.service,
+            key=hour,
+        )
+
+
+def _of_lag(check: Check) -> Iterable[Alert]:
+    """Ask the bus, not the pipelines: those that are gone report nothing."""
+    for signal, progress in check.progress.items():
+        if progress.lag_seconds > BEHIND_SECONDS:
+            yield _alert(
+                check,
+                "pipeline_behind",
+                critical=True,
+                summary=f"{signal.value} are stored {progress.lag_seconds:.0f} s late",
+                detail=f"{progress.in_flight_messages} messages wait on the bus.",
+                value=progress.lag_seconds,
+                link="/status",
+                signal=signal.value,
             )
 
 

@@ -25,13 +25,13 @@ from sightline_query_api import (
     trace,
     traces,
 )
-from sightline_query_api.alerts import Watch
 from sightline_query_api.backend import Backend, Queries
 from sightline_query_api.completeness import ProgressReader
 from sightline_query_api.dead_letters import detail, listing, redrives
 from sightline_query_api.hosts import AllowedHosts
 from sightline_query_api.problems import MEDIA_TYPE, ProblemDetails, register_handlers
 from sightline_query_api.shortfalls import GapCache
+from sightline_query_api.watch import Watch
 from sightline_query_api.web import SecurityHeaders, static_directory, web_app
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from sightline_core.bus.protocol import Bus
     from sightline_core.settings import Settings
     from sightline_core.store.client import Store
-    from sightline_query_api.alerts import Watch
     from sightline_query_api.completeness import ProgressReader
     from sightline_query_api.shortfalls import GapCache
+    from sightline_query_api.watch import Watch
 
 
 class Queries:

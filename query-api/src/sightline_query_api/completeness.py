@@ -119,6 +119,8 @@ class ProgressReader:
             letters = await self._bus.lag(DEAD_LETTER_GROUP, signal.dlq_topic)
         except BusError:
             return Progress(None, now, 0)
+        if not lags or any(lag.committed > lag.end for lag in lags):
+            return Progress(None, now, 0)  # no topic yet, or another one than was read
         watermark = min([now, *_pending(lags)])
         progress = Progress(
             watermark,
@@ -172,7 +174,7 @@ def assess(
     found = _Findings()
     messages = progress.in_flight_messages
     if progress.watermark is None:
-        found.add("unknown", "the bus cannot be asked what is still on its way")
+        found.add("unknown", "the bus cannot tell what is still on its way")
     elif messages and progress.watermark < min(end, progress.now) - tolerance:
         found.add(
             "late",
@@ -203,11 +205,15 @@ def assess(
 def _add_losses(found: _Findings, progress: Progress, lacks: Shortcomings) -> None:
     if lacks.quarantined:
         found.add(
-            "truncated", f"records in quarantine, see /api/v1/quarantine: {lacks.quarantined}"
+            "truncated",
+            "records in quarantine, of this time or perhaps of it, see /api/v1/quarantine: "
+            f"{lacks.quarantined}",
         )
     if letters := lacks.dead_letters + progress.unindexed_letters:
         found.add(
-            "truncated", f"messages that could not be stored, see /api/v1/dead-letters: {letters}"
+            "truncated",
+            "messages that could not be stored, of this time or perhaps of it, "
+            f"see /api/v1/dead-letters: {letters}",
         )
     if lacks.missing_messages:
         found.add(

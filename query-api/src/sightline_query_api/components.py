@@ -69,7 +69,7 @@ class Reports:
 
 
 def read_reports(queries: Queries) -> Reports:
-    """Return the last reports of the last hour. Blocks."""
+    """Return the last reports of the last day. Blocks."""
     now = time.time_ns()
     rows = queries.rows("component_status", {})
     return Reports(

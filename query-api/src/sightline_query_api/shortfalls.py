@@ -28,6 +28,8 @@ CLOSED_SECONDS: Final = 300
 """How old those of any other may be; a redriven message can still close one."""
 SET_ASIDE_SECONDS: Final = 1
 MAX_BUCKETS: Final = 4096
+NUMBERED_LATE: Final = HOUR
+"""How long after a window messages of it are looked for that were numbered and never came."""
 NOTHING: Final = Shortcomings()
 
 
@@ -101,7 +103,7 @@ class ShortfallReader:
         """
         names = [signal.value for signal in signals]
         queries, settings = self.backend.queries, self.backend.settings
-        asked = {**span.parameters(), "signals": names}
+        asked = {**self._arrival(span).parameters(), "signals": names}
         where = asked | {"service": service or ""}
         held = asked | {"held_ms": int(settings.bus_retention_seconds * 1000)}
         full = self.backend.gaps.set_aside(queries)
@@ -112,7 +114,7 @@ class ShortfallReader:
             letters = queries.row("lacking_dead_letters", where)["records"]
         if "sightline_gaps" in full:
             skipped = queries.row("lacking_skipped", held)["records"]
-        kept = self._kept(span)
+        kept = self._kept(Window(span.start, span.end + NUMBERED_LATE))
         gaps = []
         if kept is not None:
             gaps = self.backend.gaps.find(Books(queries, self.settled), kept, self.settled)
@@ -124,6 +126,12 @@ class ShortfallReader:
             missing_messages=sum(gap["messages"] for gap in missing),
             skipped_messages=skipped,
         )
+
+    def _arrival(self, span: Window) -> Window:
+        """Return when a message may have come that holds records of the window."""
+        settings = self.backend.settings
+        early, late = settings.accept_future_seconds, settings.accept_past_seconds
+        return Window(span.start - int(early * SECOND), span.end + int(late * SECOND))
 
     def _kept(self, span: Window) -> Window | None:
         """Return the part of the window that the store can hold anything of."""

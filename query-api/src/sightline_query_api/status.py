@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from sightline_core.health import TEXT, render
 from sightline_core.wire.names import PIPELINE_GROUP, Signal
-from sightline_query_api.alerts import Alert, metrics
+from sightline_query_api.alerts import Alert, alerts_of, metrics
 from sightline_query_api.backend import Serving
 from sightline_query_api.components import ComponentStatus, PartitionStatus, Reports
 from sightline_query_api.times import rfc3339
@@ -102,12 +102,12 @@ async def status(backend: Serving) -> Status:
     waiting_for = list(backend.ready())
     return Status(
         version=version("sightline"),
-        mode="embedded",
+        mode="embedded" if backend.settings.clickhouse_url is None else "distributed",
         started=rfc3339(backend.started),
         signals=signals,
         components=reports.components,
         partitions=reports.partitions,
-        alerts=check.alerts(),
+        alerts=alerts_of(check),
         store=await run_in_threadpool(_store, backend),
         bus=BusStatus(topics=await _topics(backend)),
         ready=not waiting_for,
