@@ -26,6 +26,7 @@ _Fields = Mapping[Any, Any]
 _MOST_KNOWN: Final = 4096
 _LONGEST_KNOWN: Final = 128
 _SMALLEST_CARD: Final = 10**12
+_SHORTEST_NUMBER: Final = 11
 _DIGITS: Final = re.compile(r"[0-9]{3}[ -]?[0-9]{2}")
 _LITERAL: Final = re.compile(r"'(?:[^']|'')*(?:'|\Z)")
 # One word may stand before, as in `api key: …`. What follows the sign may be a name, too.
@@ -51,6 +52,7 @@ _WHOLE_LINES: Final = frozenset({"authorization", "cookie"})
 class Redactor:
     """Redacts text and values; remembers how often each rule found something.
 
+    What was found clean is remembered: values that come again and again cost next to nothing.
     Text that is redacted already stays as it is. Takes time linear in the length of a text.
     """
 
@@ -61,8 +63,11 @@ class Redactor:
         # By thread, because then no thread loses another's count, and no lock is there to be left
         # locked in a child that is forked.
         self._counts: Counter[tuple[str, int]] = Counter()
-        self._rules = pack.values
+        self._always = [rule for rule in pack.values if rule.always]
+        self._needing = [(rule.needs, rule) for rule in pack.values if rule.needs]
+        self._of_digits = [rule for rule in pack.values if not (rule.always or rule.needs)]
         self._clean: set[str] = set()
+        self._plain: set[str] = set()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -76,15 +81,7 @@ class Redactor:
         """Return a text with markers in place of secrets; the same object if there are none."""
         if text in self._clean:
             return text
-        redacted = text
-        digits = _DIGITS.search(text) is not None
-        for rule in self._rules:
-            if rule.always or (digits and not rule.needs):
-                redacted = self._apply(rule, redacted)
-            for need in rule.needs:
-                if need in text:
-                    redacted = self._apply(rule, redacted)
-                    break
+        redacted = self._by_looks(text)
         if "=" in text or ":" in text:
             redacted = self._named(redacted)
         if redacted != text:
@@ -94,6 +91,20 @@ class Redactor:
                 self._clean = set()
             self._clean.add(text)
         return text
+
+    def _by_looks(self, text: str) -> str:
+        redacted = text
+        for rule in self._always:
+            redacted = self._apply(rule, redacted)
+        for needs, rule in self._needing:
+            for need in needs:  # no generator: this is run for every text
+                if need in text:
+                    redacted = self._apply(rule, redacted)
+                    break
+        if len(text) >= _SHORTEST_NUMBER and _DIGITS.search(text) is not None:
+            for rule in self._of_digits:
+                redacted = self._apply(rule, redacted)
+        return redacted
 
     def field(self, name: str, value: Any) -> Any:
         """Return the value that a field of this name may show.
@@ -105,17 +116,27 @@ class Redactor:
 
     def mapping(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the fields as they may be shown; None if they may be as they are."""
-        shown = {
-            self.text(name): self._field(name, value, MAX_DEPTH) for name, value in fields.items()
-        }
-        same = all(map(_is, shown, fields)) and all(map(_is, shown.values(), fields.values()))
-        return None if same else shown
+        clean, plain = self._clean, self._plain
+        changed: dict[str, Any] = {}
+        renamed = False
+        for name, value in fields.items():
+            if name in plain and (value in clean if type(value) is str else _harmless(value)):
+                continue  # by far the most: what was there before, or says nothing
+            shown = self._field(name, value, MAX_DEPTH)
+            if shown is not value:
+                changed[name] = shown
+            renamed = self.text(name) is not name or renamed
+        if renamed:
+            return {self.text(name): value for name, value in {**fields, **changed}.items()}
+        return {**fields, **changed} if changed else None
 
     def _field(self, name: str, value: Any, depth: int) -> Any:
         rule = self.names.rule(name)
         if rule is None:
             if isinstance(value, str) and name in SQL_FIELDS:
                 return self._sql(value)
+            if name in self._clean and len(self._plain) < _MOST_KNOWN and name not in SQL_FIELDS:
+                self._plain.add(name)
             return self._value(value, depth)
         if rule == SAFE or value is None or isinstance(value, bool) or value in ("", b""):
             return value
@@ -222,6 +243,12 @@ def _secret_at(text: str, start: int, rule: str, *, colon: bool) -> tuple[int, i
             hidden = found["secret"]
             return found.span("secret") if hidden and not _MARKER.fullmatch(hidden) else None
     return None
+
+
+def _harmless(value: object) -> bool:
+    if isinstance(value, int):
+        return value < _SMALLEST_CARD
+    return isinstance(value, float)
 
 
 def _is_marker(value: Any) -> bool:
