@@ -100,6 +100,25 @@ async def received(bus: KafkaBus) -> list[bytes]:
     ]
 
 
+async def finished(client: httpx.AsyncClient, identity: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    async def ended() -> bool:
+        found.update((await client.get(f"/redrives/{identity}")).json())
+        return found["state"] not in ("waiting", "running")
+
+    await until(ended, "the redrive")
+    return found
+
+
+def dlq(api: Process, *words: str, code: int = 0) -> Any:
+    """Run `sightline dlq` as people do; return what it prints."""
+    command = [str(SIGHTLINE), "dlq", *words, "--endpoint", api.url, "--output", "json"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
 async def test_a_pipeline_is_killed_amid_a_redrive_and_another_sends_the_rest_once(
     broker: KafkaCluster, settings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -119,10 +138,9 @@ async def test_a_pipeline_is_killed_amid_a_redrive_and_another_sends_the_rest_on
                 return len(answer.json()["items"]) == LETTERS
 
             await until(indexed, "the index")
-            asked = await client.post(
-                "/redrives", json={"selection": {"topic": "orders"}, "rate": 20, "actor": "ada"}
-            )
-            assert asked.status_code == 202, asked.text
+            trial = dlq(api, "redrive", "--topic", "orders", "--dry-run")
+            assert (trial["letters"], trial["topics"]) == (LETTERS, {"orders": LETTERS})
+            asked = dlq(api, "redrive", "--topic", "orders", "--rate", "20", "--yes", "--no-wait")
 
             async def begun() -> bool:
                 return len(await received(bus)) >= SENT_BEFORE_THE_END
@@ -133,18 +151,10 @@ async def test_a_pipeline_is_killed_amid_a_redrive_and_another_sends_the_rest_on
             assert len(await received(bus)) < LETTERS, "killed in the middle"
 
             with Process(tmp_path, settings, "pipeline"):
-                done = await _finished(client, asked.json()["id"])
+                done = await finished(client, asked["id"])
+        assert [one["id"] for one in dlq(api, "history")["items"]] == [asked["id"]]
+        assert dlq(api, "list", code=3)["items"] == [], "none is dead"
+        assert dlq(api, "redrive", "--topic", "orders", "--dry-run", code=3)["letters"] == 0
     assert (done["state"], done["total"], done["done"]) == ("done", LETTERS, LETTERS)
     assert Counter(await received(bus)) == {b"order %d" % number: 1 for number in range(LETTERS)}
     await bus.close()
-
-
-async def _finished(client: httpx.AsyncClient, identity: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    async def finished() -> bool:
-        found.update((await client.get(f"/redrives/{identity}")).json())
-        return found["state"] not in ("waiting", "running")
-
-    await until(finished, "the redrive")
-    return found

@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import getpass
 import json
-from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from sightline_core.errors import ConfigError
 from sightline_core.output import Output
+from sightline_query_api.dead_letters.options import (
+    ClampTime,
+    Drop,
+    DryRun,
+    Edited,
+    Endpoint,
+    Group,
+    Ids,
+    Key,
+    Printed,
+    Rate,
+    RepairText,
+    Replace,
+    Salvage,
+    Scope,
+    Service,
+    Set,
+    Since,
+    States,
+    Topic,
+    Until,
+    Wait,
+    Yes,
+    fix,
+    selection,
+)
 from sightline_query_api.dead_letters.remote import Remote
 from sightline_query_api.terminal import moment, plain
 
 FAILED: Final = 1
 NOTHING_FOUND: Final = 3
 
-Endpoint = Annotated[str, typer.Option(help="Address of the API.", envvar="SIGHTLINE_API_ENDPOINT")]
-Printed = Annotated[Output, typer.Option(help="How to print the result.")]
-Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
-Group = Annotated[str, typer.Option(help="All of this error: a fingerprint from `dlq list`.")]
-Topic = Annotated[str, typer.Option(help="Only what stood in this topic.")]
-Service = Annotated[str, typer.Option(help="Only what holds telemetry of this service.")]
-Since = Annotated[str, typer.Option(help="Given up since: 30m, 6h, 2d, or a time (RFC 3339).")]
-Until = Annotated[str, typer.Option(help="Given up before: 30m, 6h, 2d ago, or a time.")]
-States = Annotated[
-    list[str] | None,
-    typer.Option("--state", help="dead, parked, redriven or discarded; repeat for several."),
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Wait = Annotated[bool, typer.Option(help="Wait until it is done.")]
-Key = Annotated[str, typer.Option(help="Equal for every try of this request: done once.")]
 LOCAL: Final = "http://127.0.0.1:8420"
 
 dlq = typer.Typer(
@@ -117,28 +126,16 @@ def redrive(
     since: Since = "",
     until: Until = "",
     state: States = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="name=value: give records the attribute.")
-    ] = None,
-    replace: Annotated[
-        list[str] | None, typer.Option(help="name=value: change the attribute where it is.")
-    ] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Remove the attribute.")] = None,
-    scope: Annotated[str, typer.Option(help="Of these attributes: record or resource.")] = "record",
-    clamp_time: Annotated[
-        bool, typer.Option("--clamp-time", help="Move times into the accepted window.")
-    ] = False,
-    repair_text: Annotated[
-        bool, typer.Option("--repair-text", help="Replace what is not UTF-8.")
-    ] = False,
-    salvage: Annotated[
-        bool, typer.Option("--salvage", help="Send what can be read, give up the rest.")
-    ] = False,
-    edited: Annotated[
-        Path | None, typer.Option(help="JSON file to send in place of the one letter.")
-    ] = None,
-    rate: Annotated[float, typer.Option(help="Messages a second at most.")] = 100,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    set_: Set = None,
+    replace: Replace = None,
+    drop: Drop = None,
+    scope: Scope = "record",
+    clamp_time: ClampTime = False,
+    repair_text: RepairText = False,
+    salvage: Salvage = False,
+    edited: Edited = None,
+    rate: Rate = 100,
+    dry_run: DryRun = False,
     yes: Yes = False,
     wait: Wait = True,
     key: Key = "",
@@ -150,29 +147,16 @@ def redrive(
     Shows what it would do and asks first. What fails again is parked: it is sent again only by id,
     or with --state parked. Exits with 1 when letters could not be sent, 3 when there are none.
     """
-    steps: list[dict[str, Any]] = [{"op": "repair_text"}] if repair_text else []
-    steps += [{"op": "salvage"}] if salvage else []
-    for op, given in (("set", set_), ("replace", replace)):
-        steps += [{"op": op, "scope": scope, **_pair(one)} for one in given or ()]
-    steps += [{"op": "drop", "scope": scope, "attribute": name} for name in drop or ()]
-    steps += [{"op": "clamp_time"}] if clamp_time else []
-    fix: dict[str, Any] = {"steps": steps}
-    if edited is not None:
-        fix["edited"] = _json_file(edited)
+    given = {"set": set_, "replace": replace, "drop": drop}
+    flags = {"repair_text": repair_text, "salvage": salvage, "clamp_time": clamp_time}
     body = {
-        "selection": _selection(ids, group, topic, service, since, until, state),
-        "fix": fix, "rate": rate, "actor": _actor(),
+        "selection": selection(ids, group, topic, service, since, until, state),
+        "fix": fix(flags, given, scope, edited), "rate": rate, "actor": _actor(),
     }  # fmt: skip
     remote = Remote(endpoint)
-    trial = remote.post("/redrives", body | {"dry_run": True})
-    if output is Output.TABLE or dry_run:
-        _print_trial(trial, output)
-    if not trial["letters"]:
-        raise typer.Exit(NOTHING_FOUND)
-    if dry_run:
-        raise typer.Exit(FAILED if any(one["problem"] for one in trial["trials"]) else 0)
+    letters = _try_out(remote, body, only=dry_run, output=output)
     if not yes:
-        typer.confirm(f"Send {trial['letters']} again?", abort=True, err=True)
+        typer.confirm(f"Send {letters} again?", abort=True, err=True)
     _follow(remote, remote.post("/redrives", body, key), wait=wait, output=output)
 
 
@@ -193,15 +177,15 @@ def discard(
     output: Printed = Output.TABLE,
 ) -> None:
     """Give dead letters up. Their bytes stay in the dead-letter topic until they expire."""
-    selection = _selection(ids, group, topic, service, since, until, state)
+    selected = selection(ids, group, topic, service, since, until, state)
     remote = Remote(endpoint)
-    trial = remote.post("/redrives", {"selection": selection, "dry_run": True})
+    trial = remote.post("/redrives", {"selection": selected, "dry_run": True})
     if not trial["letters"]:
         typer.echo("no dead letters", err=True)
         raise typer.Exit(NOTHING_FOUND)
     if not yes:
         typer.confirm(f"Discard {trial['letters']} dead letters?", abort=True, err=True)
-    body = {"selection": selection, "reason": reason, "actor": _actor()}
+    body = {"selection": selected, "reason": reason, "actor": _actor()}
     asked = remote.post("/dead-letters/discard", body, key)
     _follow(remote, asked, wait=wait, output=output)
 
@@ -218,51 +202,6 @@ def history(
         typer.echo(json.dumps(found, indent=2))
     else:
         Console().print(_redrives(found["items"]))
-
-
-def _selection(
-    ids: list[str] | None,
-    group: str,
-    topic: str,
-    service: str,
-    since: str,
-    until: str,
-    states: list[str] | None,
-) -> dict[str, Any]:
-    given = {
-        "ids": ids, "fingerprint": group, "topic": topic, "service": service,
-        "start": _nanoseconds(since), "end": _nanoseconds(until), "states": states,
-    }  # fmt: skip
-    return {name: value for name, value in given.items() if value}
-
-
-def _nanoseconds(text: str) -> int | None:
-    from sightline_query_api.times import parse_time  # noqa: PLC0415 - brings FastAPI along
-
-    try:
-        return parse_time(moment(text)) if text else None
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(
-            f"cannot use the time {text!r}: it {error}, nor like 30m, 6h, 2d"
-        ) from None
-
-
-def _pair(text: str) -> dict[str, Any]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise ConfigError(f"cannot use {text!r}: it must be name=value")
-    try:
-        scalar = json.loads(value)
-    except ValueError:
-        scalar = value
-    return {"attribute": name, "value": value if isinstance(scalar, (dict, list)) else scalar}
-
-
-def _json_file(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot use {path}: {error}") from None
 
 
 def _actor() -> str:
@@ -282,6 +221,18 @@ def _follow(remote: Remote, asked: Any, *, wait: bool, output: Output) -> None:
             Console().print(plain(problem))
     if found["failed"] or found["state"] in ("failed", "cancelled"):
         raise typer.Exit(FAILED)
+
+
+def _try_out(remote: Remote, body: Any, *, only: bool, output: Output) -> int:
+    """Show what a redrive would do; return how many letters it means, or end here if `only`."""
+    trial = remote.post("/redrives", body | {"dry_run": True})
+    if output is Output.TABLE or only:
+        _print_trial(trial, output)
+    if not trial["letters"]:
+        raise typer.Exit(NOTHING_FOUND)
+    if only:
+        raise typer.Exit(FAILED if any(one["problem"] for one in trial["trials"]) else 0)
+    return int(trial["letters"])
 
 
 def _print_trial(trial: Any, output: Output) -> None:
