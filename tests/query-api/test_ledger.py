@@ -167,6 +167,22 @@ async def test_what_a_collector_rejects_for_the_first_time_is_counted_from_zero(
     assert row["dropped_by"] == [{"hop": "collector", "reason": "too_large", "records": 2}]
 
 
+async def test_what_an_sdk_drops_for_the_first_time_is_counted_from_zero(
+    get: Get, shop: Shop
+) -> None:
+    """Its series of drops begins in the window, the process and its counters before."""
+    for _ in range(3):
+        shop.message("cart", 1)
+    shop.insert()
+    exported = ({"otel.component.type": "otlp_http_span_exporter"}, 1)
+    early = {"otel.sdk.exporter.span.exported": [exported]}
+    shop.metrics({"service.name": "cart"}, early, at=shop.at(1))
+    shop.sdk("cart", dropped=2)
+    row = (await _books(get, shop, start=str(shop.at(1) + 1)))["cart"]
+    assert row["dropped_by"] == [{"hop": "sdk", "reason": "queue_full", "records": 2}]
+    assert (row["stored"], row["unexplained"]) == (2, 0)
+
+
 @pytest.mark.parametrize(
     "counts",
     [

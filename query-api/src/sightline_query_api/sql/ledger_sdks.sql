@@ -1,5 +1,6 @@
 -- What the SDKs of each service say: OpenTelemetry's self-metrics, the last value before `until` less the
--- last one before `start`. A process is told from another by its resource and the start of its counters.
+-- last one before `start`; what a process that spoke before `start` names for the first time counts from zero.
+-- A process is told from another by its resource and the start of its counters.
 WITH fromUnixTimestamp64Nano({start:Int64}) AS begin, fromUnixTimestamp64Nano({until:Int64}) AS until
 SELECT
     service, signal, if(is_gauge AND reported < until - INTERVAL 5 MINUTE, 'gone', kind) AS what, reason,
@@ -21,7 +22,8 @@ FROM (
         sumIf(Value, TimeUnix >= begin) AS increments,
         argMax(Value, TimeUnix) AS latest,
         countIf(TimeUnix < begin) > 0 AS known_before,
-        multiIf(known_before, argMaxIf(Value, TimeUnix, TimeUnix < begin), StartTimeUnix >= begin OR is_gauge, 0., argMin(Value, TimeUnix)) AS base,
+        min(min(TimeUnix)) OVER (PARTITION BY ServiceName, ResourceAttributes, StartTimeUnix) < begin AS process_known,
+        multiIf(known_before, argMaxIf(Value, TimeUnix, TimeUnix < begin), StartTimeUnix >= begin OR is_gauge OR process_known, 0., argMin(Value, TimeUnix)) AS base,
         multiIf(known_before, maxIf(TimeUnix, TimeUnix < begin), StartTimeUnix >= begin, StartTimeUnix, min(TimeUnix)) AS reported_from,
         max(TimeUnix) AS reported
     FROM otel_metrics_sum
