@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.pipeline.running import Crash, Faults, FaultyStore, once
 
+from sightline_core.bus.protocol import Committed, Message, TopicPartition
+from sightline_core.errors import MessageTooLarge
 from sightline_core.wire.names import Signal
+from sightline_pipeline import orders
+from sightline_pipeline.orders import read_orders, save_order
 
 if TYPE_CHECKING:
     from tests.pipeline.running import Run
@@ -95,3 +100,61 @@ async def test_empty_messages_are_no_poison(run: Run, otlp: Any) -> None:
     await run.until_done()
     assert run.books() == once(1)
     assert await run.dead_letters() == []
+
+
+async def test_poison_of_the_largest_size_is_dead_lettered_whole(run_anywhere: Run) -> None:
+    """What is said about it does not fit into a message of that size."""
+    run = run_anywhere
+    bus = await run.bus()
+    await run.send_spans(2)
+    largest = GARBAGE + b"\xff" * (bus.max_message_bytes - 200 - len(GARBAGE))
+    await run.send(largest)
+    await run.send_spans(2)
+    await run.until_done()
+    assert run.books() == once(4)
+    (letter,) = await run.dead_letters()
+    assert letter.value == largest
+    assert len(letter.header("sightline-dlq-message") or b"") > 60
+
+
+async def test_poison_that_fits_nowhere_pauses_its_partition_and_ends_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "LOOK_SECONDS", 0.05)
+    partition = TopicPartition(Signal.TRACES.topic, 0)
+    room = False
+
+    class Narrow:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        async def send(self, topic: str, message: Message, **given: Any) -> Any:
+            if topic == Signal.TRACES.dlq_topic and not room:
+                raise MessageTooLarge("cannot append 9 bytes: 8 are possible")
+            return await real.send(topic, message, **given)
+
+    await run.send_spans(2)
+    await run.send(GARBAGE)
+    await run.send_spans(2)
+    real = await run.bus()
+    pipeline = run.pipeline(Narrow())
+    await pipeline.start()
+    running = asyncio.create_task(pipeline.wait())
+    stats = pipeline.stats.signals[Signal.TRACES].of(partition)
+    async with asyncio.timeout(20):
+        while not stats.paused and not running.done():  # noqa: ASYNC110 - plain counters
+            await asyncio.sleep(0.01)
+    assert not running.done()
+    order = read_orders(run.lane.store)[partition]
+    assert order.reason == "dead_letter"
+    assert order.detail.startswith("cannot dead-letter offset 2 (")
+    assert "8 are possible" in order.detail
+    room = True
+    save_order(run.lane.store, partition, None, by="somebody")
+    async with asyncio.timeout(20):
+        while (await run.committed()) != Committed(5):  # noqa: ASYNC110 - asked of the bus
+            await asyncio.sleep(0.01)
+    await pipeline.stop()
+    await asyncio.gather(running, return_exceptions=True)
+    assert run.books() == once(4)
+    assert [letter.value for letter in await run.dead_letters()] == [GARBAGE]

@@ -23,7 +23,7 @@ LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Why a partition waits: reason is `flood` or `operator`, detail is for people."""
+    """Why a partition waits: `flood`, `dead_letter` or `operator`; detail is for people."""
 
     reason: str
     detail: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sightline_core.bus.protocol import Committed
 from sightline_core.errors import (
+    BusError,
     BusFull,
     BusUnavailable,
     Fenced,
@@ -121,10 +122,11 @@ class Worker:
                 elif outcome.verdict is Verdict.STORED:
                     self._guard.stored(len(part.records))
                 elif reason := self._guard.verdict():
-                    await self._wait_for_a_person(reason)
+                    await self._wait_for_a_person("flood", reason)
                     pending.append(part)  # whatever made it invalid may have been repaired
-                else:
-                    await self._bury(part, outcome)
+                elif obstacle := await self._bury(part, outcome):
+                    await self._wait_for_a_person("dead_letter", obstacle)
+                    pending.append(part)
             await self._commit(batch.done)
         except Fenced:
             log.info("%s: the partition has a new owner, which will settle this batch", batch.token)
@@ -170,34 +172,42 @@ class Worker:
         await self._access.persist("commit offsets", lambda: self._consumer.commit(offsets))
         self._confirmed = asked
 
-    async def _bury(self, batch: Batch, outcome: Outcome) -> None:
+    async def _bury(self, batch: Batch, outcome: Outcome) -> str:
+        """Dead-letter the only message of `batch`; return why that is not possible, if it is not.
+
+        What cannot be kept elsewhere is not passed by: its partition waits for a person.
+        """
         (record,) = batch.records
         error = outcome.error
         assert error is not None
-        await self._access.persist(
-            f"dead-letter offset {record.offset}",
-            lambda: dead_letter(
-                self._access.bus,
-                record,
-                error,
-                attempts=outcome.tries,
-                reason=REASONS.get(type(error), ""),
-            ),
-        )
+        try:
+            await self._access.persist(
+                f"dead-letter offset {record.offset}",
+                lambda: dead_letter(
+                    self._access.bus,
+                    record,
+                    error,
+                    attempts=outcome.tries,
+                    reason=REASONS.get(type(error), ""),
+                ),
+            )
+        except BusError as obstacle:
+            return f"cannot dead-letter offset {record.offset} ({error}): {obstacle}"
         self._guard.dead_lettered()
         self.stats.dead_lettered += 1
         log.error(
             "dead-lettered %s-%d offset %d: %s",
             record.topic, record.partition, record.offset, error,
         )  # fmt: skip
+        return ""
 
-    async def _wait_for_a_person(self, reason: str) -> None:
+    async def _wait_for_a_person(self, kind: str, reason: str) -> None:
         topic, number = self._partition
         log.error(
             "paused %s-%d: %s; find out why, then: sightline pipeline resume %s %d",
             topic, number, reason, topic, number,
         )  # fmt: skip
-        await self._access.orders.pause(self._partition, "flood", reason)
+        await self._access.orders.pause(self._partition, kind, reason)
         self.stats.paused = reason
         await self._access.orders.wait_until_running(self._partition)
         self.stats.paused = ""

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Final
 from sightline_core.bus.batch import EncodedMessage, encode_headers
 from sightline_core.bus.partitioner import StickySpread, partition_of_key
 from sightline_core.errors import BusError, MessageTooLarge
+from sightline_core.wire.names import DLQ_SUFFIX
 
 if TYPE_CHECKING:
     from sightline_core.bus.protocol import Message
 
 MAX_PARTITIONS: Final = 1024
+DEAD_LETTER_ROOM: Final = 64 << 10
+"""Bytes that a topic of dead letters takes beyond the others: for what is said about the message,
+and for the other way in which another bus counts its size."""
 _TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
@@ -32,6 +36,11 @@ def check_topic(topic: str, partitions: int) -> None:
             f"cannot create topic {topic} with {partitions} partitions: "
             f"1 to {MAX_PARTITIONS} are possible"
         )
+
+
+def largest_message(topic: str, max_bytes: int) -> int:
+    """Return the largest message of `topic`, in bytes, where `max_bytes` is that of telemetry."""
+    return max_bytes + DEAD_LETTER_ROOM if topic.endswith(DLQ_SUFFIX) else max_bytes
 
 
 def encode_message(topic: str, message: Message, max_bytes: int) -> EncodedMessage:

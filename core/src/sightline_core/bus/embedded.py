@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from sightline_core.bus.admission import Partitioner, check_topic, encode_message
+from sightline_core.bus.admission import (
+    Partitioner,
+    check_topic,
+    encode_message,
+    largest_message,
+)
 from sightline_core.bus.byte_queue import ByteQueue
 from sightline_core.bus.groups import GroupConsumer, GroupCoordinator
 from sightline_core.bus.protocol import Committed, Lag, Message, Position, Record, TopicPartition
@@ -150,7 +155,7 @@ class EmbeddedBus:
     async def send(self, topic: str, message: Message, *, partition: int | None = None) -> Position:
         """See `Bus.send`."""
         self.check_open()
-        encoded = encode_message(topic, message, self._max_message_bytes)
+        encoded = encode_message(topic, message, largest_message(topic, self._max_message_bytes))
         if not self.partition_count(topic):
             await self.create_topic(topic, partitions=1)
         logs = self._file.topics[topic]

@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sightline_core.bus.admission import Partitioner, check_topic, encode_message
+from sightline_core.bus.admission import (
+    Partitioner,
+    check_topic,
+    encode_message,
+    largest_message,
+)
 from sightline_core.bus.groups import GroupConsumer, GroupCoordinator
 from sightline_core.bus.protocol import Committed, Lag, Message, Position, Record, TopicPartition
 from sightline_core.bus.pulse import Pulse
@@ -51,7 +56,7 @@ class MemoryBus:
     async def send(self, topic: str, message: Message, *, partition: int | None = None) -> Position:
         """See `Bus.send`."""
         self.check_open()
-        encoded = encode_message(topic, message, self._max_message_bytes)
+        encoded = encode_message(topic, message, largest_message(topic, self._max_message_bytes))
         if topic not in self._topics:
             await self.create_topic(topic, partitions=1)
         logs = self._topics[topic]

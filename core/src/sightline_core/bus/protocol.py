@@ -188,7 +188,8 @@ class Bus(Protocol):
     def max_message_bytes(self) -> int:
         """The largest message that `send` takes: value, key, headers and their framing.
 
-        Framing is below 100 bytes plus 10 a header.
+        Framing is below 100 bytes plus 10 a header. Topics named `*.dlq` take 64 KiB more, so
+        that a message that fills it can be dead-lettered.
         """
 
     async def create_topic(self, topic: str, *, partitions: int) -> None:

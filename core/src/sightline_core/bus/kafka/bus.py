@@ -77,7 +77,7 @@ class KafkaBus:
         self._check_open()
         self._sending += 1
         try:
-            encoded = encode_message(topic, message, self.max_message_bytes)
+            encoded = encode_message(topic, message, self._topics.largest_message(topic))
             count = await self._partition_count(topic, asked=partition)
             number = self._partitioner.choose(topic, encoded, count, partition)
             return await self._sender.send(topic, number, message, encoded.size)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaProducer, errors
 
+from sightline_core.bus.admission import DEAD_LETTER_ROOM
 from sightline_core.bus.kafka.connecting import connect, spare
 from sightline_core.bus.kafka.failures import FAILURES, as_bus_error
 from sightline_core.bus.protocol import Position
@@ -65,11 +66,11 @@ class Sender:
         except errors.MessageSizeTooLargeError as error:
             self._retire(producer)
             await self._topics.check(topic)
-            if size <= self._topics.max_message_bytes:
+            largest = self._topics.largest_message(topic)
+            if size <= largest:
                 raise BusUnavailable(f"cannot {doing}: it shared a batch too large") from error
             raise MessageTooLarge(
-                f"cannot {doing}: {size:,} bytes, Kafka takes {self._topics.max_message_bytes:,}; "
-                "split it"
+                f"cannot {doing}: {size:,} bytes, Kafka takes {largest:,}; split it"
             ) from error
         except FAILURES as error:
             if not isinstance(error, TimeoutError | errors.KafkaTimeoutError):
@@ -102,7 +103,7 @@ class Sender:
             compression_type="zstd",
             linger_ms=_LINGER_MS,
             max_batch_size=min(_BATCH_BYTES, self._topics.max_message_bytes),
-            max_request_size=self._options.max_message_bytes * 2,
+            max_request_size=self._options.max_message_bytes * 2 + DEAD_LETTER_ROOM,
             **self._options.client(),
         )
         spare(producer.client)

@@ -12,7 +12,7 @@ from aiokafka.protocol.admin import (
     DescribeConfigsRequest,
 )
 
-from sightline_core.bus.admission import check_topic
+from sightline_core.bus.admission import check_topic, largest_message
 from sightline_core.errors import BusError
 from sightline_core.wire.names import DLQ_SUFFIX
 
@@ -41,6 +41,14 @@ class Topics:
         self._cluster = cluster
         self._options = cluster.options
         self.max_message_bytes = self._options.max_message_bytes
+        self._learnt: dict[str, int] = {}
+
+    def largest_message(self, topic: str) -> int:
+        """Return how many bytes a message to `topic` may have, as far as is known."""
+        possible = largest_message(topic, self._options.max_message_bytes)
+        if topic.endswith(DLQ_SUFFIX):
+            return self._learnt.get(topic, possible)
+        return self.max_message_bytes
 
     async def create(self, topic: str, partitions: int) -> None:
         """See `Bus.create_topic`.
@@ -75,7 +83,9 @@ class Topics:
                 f"{settings['cleanup.policy']}, which removes telemetry; set it to delete"
             )
         limit = int(settings.get("max.message.bytes", 0)) - BATCH_ROOM
-        if 0 < limit < self.max_message_bytes:
+        if topic.endswith(DLQ_SUFFIX):
+            self._check_dead_letters(topic, limit)
+        elif 0 < limit < self.max_message_bytes:
             _log.warning(
                 "topic %s takes messages of %d bytes, not %d: larger requests are split; "
                 "raise its max.message.bytes or lower kafka_max_message_bytes",
@@ -84,6 +94,20 @@ class Topics:
                 self.max_message_bytes,
             )
             self.max_message_bytes = limit
+
+    def _check_dead_letters(self, topic: str, limit: int) -> None:
+        """Warn of a limit that is too low; unlike that of other topics, it splits no request."""
+        wanted = largest_message(topic, self._options.max_message_bytes)
+        self._learnt[topic] = min(limit, wanted) if limit > 0 else wanted
+        if 0 < limit < wanted:
+            _log.warning(
+                "topic %s takes messages of %d bytes, a dead letter may have %d; one that does not "
+                "fit pauses its partition; raise its max.message.bytes to %d",
+                topic,
+                limit,
+                wanted,
+                wanted + BATCH_ROOM,
+            )
 
     async def _create(self, topic: str, partitions: int) -> None:
         if not self._options.create_topics:
@@ -156,7 +180,9 @@ class Topics:
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(round(seconds * 1000)),
-            "max.message.bytes": str(self._options.max_message_bytes + BATCH_ROOM),
+            "max.message.bytes": str(
+                largest_message(topic, self._options.max_message_bytes) + BATCH_ROOM
+            ),
             # Ages and retention go by the broker's clock, not by those of the senders.
             "message.timestamp.type": "LogAppendTime",
         }
