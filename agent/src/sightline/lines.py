@@ -17,6 +17,7 @@ from opentelemetry.context import (
 
 from sightline import correlation
 from sightline.attributes import text
+from sightline.forks import whole_over_forks
 from sightline.runtime import LEVELS, current
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 LEADING: Final = ("timestamp", "level", "event", "service", "logger", "trace_id", "span_id")
 
-_write_lock: Final = threading.Lock()
+_write_lock: Final = whole_over_forks(threading.RLock())
 
 
 def enabled(level: str) -> bool:
@@ -71,7 +72,8 @@ def emit(
     if runtime.console != "none":
         render = pretty_line if runtime.console == "pretty" else json_line
         line = render(_merged(_line(runtime, logger, level, event, time_ns), fields))
-        with suppress(OSError, ValueError), _write_lock:  # stdout closed: nobody is reading
+        # Closed stdout: nobody is reading. A signal in the middle of a line: its line is lost.
+        with suppress(OSError, ValueError, RuntimeError), _write_lock:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 

@@ -20,7 +20,7 @@ from opentelemetry.sdk._logs.export import (
 from sightline import correlation
 from sightline.attributes import attribute, clean
 from sightline.counted import Count, show
-from sightline.runtime import LEVELS
+from sightline.runtime import LEVELS, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,6 +123,10 @@ class LogEmitter:
                 attributes=clean(fields),
             )
         )
+
+    def signal(self) -> Signal:
+        """Return logs as one of the signals to be closed in the end."""
+        return Signal(self.flush, self.close, ours=(self._provider,) if self._ours else ())
 
     def flush(self) -> None:
         """Send what is waiting."""

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from sightline.forks import close_in_workers, whole_over_forks
 from sightline.redaction import standard
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Signal:
     """Sends what is waiting."""
     close: Callable[[], object]
     """Sends what is waiting and stops; a provider that somebody else made only sends."""
+    ours: tuple[object, ...] = ()
+    """The provider, if we made it."""
 
 
 class Closer:
@@ -96,7 +99,7 @@ class Current:
     def __init__(self) -> None:
         """Start unconfigured."""
         self.runtime = Runtime()
-        self.lock = threading.RLock()
+        self.lock = whole_over_forks(threading.RLock())
         self.configured = False
         self.closed = False
 
@@ -105,6 +108,7 @@ class Current:
         self.runtime = runtime
         self.configured = True
         atexit.register(self.close)
+        close_in_workers(self.close)
 
     def close(self) -> bool:
         """Close the runtime in force, once; lines still go to stdout."""

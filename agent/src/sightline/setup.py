@@ -16,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from sightline import exporters, redaction
 from sightline.config import Console
 from sightline.counted import counting
+from sightline.forks import Renewal
 from sightline.otlp_logs import RedactedLogs, start_logs
 from sightline.propagation import CorrelationPropagator
 from sightline.redacted import RedactedMetrics, RedactedSpans, show_redacted
@@ -48,9 +49,11 @@ def build(options: Options) -> Runtime:
     signals: list[Signal] = []
     if not disabled:
         with counting() as ours:
+            renewal = Renewal()
             sending = _Sending(options.endpoint, resource, redactor, count=ours)
             logs = _logs(sending)
             signals = _signals(sending, logs)
+            renewal.roots += [one for signal in signals for one in signal.ours]
     return Runtime(
         service=str(resource.attributes.get("service.name", "")),
         threshold=LEVELS[options.level],
@@ -106,7 +109,7 @@ def _logs(sending: _Sending) -> LogEmitter | None:
 
 def _signals(sending: _Sending, logs: LogEmitter | None) -> list[Signal]:
     """Start the rest; logs come first at the end, because they explain the others."""
-    signals = [Signal(logs.flush, logs.close)] if logs is not None else []
+    signals = [logs.signal()] if logs is not None else []
     spans = exporters.span_exporter(sending.endpoint)
     if spans is not None and sending.redactor is not None:
         spans = RedactedSpans(spans, sending.redactor)
@@ -128,7 +131,7 @@ def _metrics(sending: _Sending, exporter: MetricExporter) -> Signal:
     reader = PeriodicExportingMetricReader(exporter)
     provider = MeterProvider([reader], resource=sending.resource, shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
-    return Signal(provider.force_flush, provider.shutdown)
+    return Signal(provider.force_flush, provider.shutdown, ours=(provider,))
 
 
 def _resource(options: Options, redactor: Redactor | None) -> Resource:

@@ -57,4 +57,4 @@ def start_traces(resource: Resource, exporter: SpanExporter | None, *, count: bo
     if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    return Signal(provider.force_flush, provider.shutdown)
+    return Signal(provider.force_flush, provider.shutdown, ours=(provider,))
