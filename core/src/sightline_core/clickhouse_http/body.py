@@ -18,6 +18,7 @@ from sightline_core.clickhouse_http.statement import MAX_STATEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from io import FileIO
 
     Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -65,9 +66,9 @@ class Body:
         loop = asyncio.get_running_loop()
         try:
             with path.open("wb", buffering=0) as file:
-                file.write(beginning)
+                _write(file, beginning)
                 async for piece in self._pieces:
-                    await loop.run_in_executor(None, file.write, piece)
+                    await loop.run_in_executor(None, _write, file, piece)
         except OSError as error:
             raise Refusal(
                 NOT_ENOUGH_SPACE, f"cannot keep the body of the request: {error.strerror}"
@@ -104,6 +105,13 @@ class Body:
         if self._size > self._limit:
             raise Refusal(TOO_LARGE, f"cannot take the body: it is larger than {self._limit} bytes")
         return piece
+
+
+def _write(file: FileIO, piece: bytes) -> None:
+    """Write all of `piece`: on a disk that fills up, the system takes a part of it and says so."""
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _following(pieces: Iterator[bytes]) -> bytes | None:
