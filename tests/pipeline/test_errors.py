@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.pipeline.running import FaultyStore, faults, once
 
+from sightline_core.bus.protocol import Message
 from sightline_core.errors import (
     OutOfMemory,
     PoisonBatch,
@@ -173,13 +175,100 @@ async def test_the_real_engine_out_of_memory_leaves_no_row_twice(run: Run) -> No
     assert await run.dead_letters() == []
 
 
+@pytest.mark.parametrize("kind", [OutOfMemory, StoreError])
+@pytest.mark.parametrize("messages", [1, 5])
+async def test_tries_that_an_outage_took_do_not_count_against_the_batch(
+    run: Run, kind: type[StoreError], messages: int
+) -> None:
+    await run.send_spans(messages)
+    plan = [*[StoreUnavailable("away", code=210) for _ in range(10)], kind("no", code=7)]
+    store = FaultyStore(run.lane.store, faults("before", *plan))
+    await run.until_done(store=store)
+    assert run.books() == once(messages)
+    assert await run.dead_letters() == []
+    assert store.faults.seen == 12, "neither split nor given up"
+
+
+async def test_what_was_stored_before_the_failure_does_not_condemn_a_message(run: Run) -> None:
+    """Its neighbour in the other partition is stored, and then the store takes nothing."""
+    bus = await run.bus()
+    await bus.create_topic(Signal.TRACES.topic, partitions=2)
+    await bus.send(Signal.TRACES.topic, Message(run.span(1)), partition=0)
+    await bus.send(Signal.TRACES.topic, Message(run.span(2)), partition=1)
+    seen = {"own": 0}
+    stored = threading.Event()
+
+    def refuse(body: bytes) -> Exception | None:
+        if (2).to_bytes(8, "big") in body:
+            stored.set()
+            return None
+        if b"work" in body:
+            if seen["own"] == 6:
+                return None
+            if seen["own"]:
+                assert stored.wait(10)
+            seen["own"] += 1
+        return StoreError("no", code=49)
+
+    await run.until_done(store=PickyStore(run.lane.store, refuse))
+    assert run.books() == once(2)
+    assert await run.dead_letters() == []
+
+
+async def test_a_range_is_not_split_while_an_earlier_try_of_it_runs(run: Run) -> None:
+    """Its answer was lost, the store is still at it, and by now it says that memory is short."""
+    await run.send_spans(2)
+    real = run.lane.store
+    real.command("CREATE TABLE slow_try (n UInt8) ENGINE = MergeTree ORDER BY n")
+    tried: list[str] = []
+
+    def linger() -> None:
+        with real.client(Role.INGEST) as client:
+            client.command(
+                "INSERT INTO slow_try SELECT sleepEachRow(0.4) + number FROM numbers(4) "
+                "SETTINGS max_block_size = 1",
+                settings={"insert_deduplication_token": tried[0]},
+            )
+
+    lingering = threading.Thread(target=linger)
+    early: list[str] = []
+
+    class Lingering(FaultyStore):
+        def insert_protobuf(
+            self, table: str, body: Sequence[bytes], *, schema: str, token: str
+        ) -> None:
+            tried.append(token)
+            if len(tried) == 1:
+                lingering.start()
+                running = (
+                    "SELECT count() AS n FROM system.processes WHERE "
+                    "startsWith(query, 'INSERT INTO slow_try')"
+                )
+                while not real.rows(running)[0]["n"]:
+                    pass
+                raise StoreUnavailable("no answer in time", code=None)
+            whole = b"".join(body).count(b"work") == 2
+            if whole:
+                raise OutOfMemory("no", code=241)
+            if not token.startswith("probe") and lingering.is_alive():
+                early.append(token)
+            real.insert_protobuf(table, body, schema=schema, token=token)
+
+    await run.until_done(store=Lingering(real))
+    lingering.join()
+    real.command("DROP TABLE slow_try")
+    assert tried.count(tried[0]) > 4
+    assert early == []
+    assert run.books() == once(2)
+
+
 async def test_a_message_without_records_leaves_no_row(run: Run, otlp: Any) -> None:
     """The probe of a signal is such a message."""
     counted = "SELECT sum(total_rows) AS n FROM system.tables WHERE database = currentDatabase()"
     pipeline = run.pipeline(await run.bus())
     before = run.lane.store.rows(counted)[0]["n"]
     for stream in pipeline._streams:
-        assert await stream._delivery._works_for_others(float("inf"))
+        assert await stream._delivery._works_for_others()
     assert run.lane.store.rows(counted)[0]["n"] == before
 
 

@@ -1,16 +1,7 @@
 """Getting a batch into the store: once in effect, whatever fails on the way (design D4, D5).
 
-What happens by class of error (`sightline_core.store.failures` has the codes):
-
-    unavailable, denied, schema   the same range again until it succeeds; the breaker opens
-    undecodable                   split; alone: a dead letter
-    out of memory                 again a few times, then split; alone: again, then a dead letter
-    too many partitions           split; alone: a dead letter
-    anything else                 again a few times, then as the store's health says
-
-Two rules keep this from harming good data. A message is given up only when the store provably works
-for others meanwhile. A range is split only when nothing of it is stored, because its parts carry
-other tokens: an undecodable range never is; after any other error the ledger is asked.
+docs/pipeline.md has the table of what happens by class of error, and the rules that keep it from
+harming good data; `sightline_core.store.failures` has the codes of each class.
 """
 
 from __future__ import annotations
@@ -93,7 +84,6 @@ class Delivery:
         self._signal = signal
         self._landing = landing
         self._window = window
-        self._last_stored = 0.0
 
     async def deliver(
         self, batch: Batch, stats: PartitionStats, confirm: Callable[[], Awaitable[None]]
@@ -105,13 +95,17 @@ class Delivery:
         no effect for what is stored.
         """
         body = batch.body(self._window)
-        started, tries = time.monotonic(), 0
+        tries, alike = 0, 0
+        before: type[StoreError] | None = None
         while True:
             try:
                 await self._insert(body, batch.token, confirm)
             except StoreError as error:
                 tries += 1
-                verdict = await self._judge(batch, error, tries, started)
+                # Tries that an outage took say nothing about the batch: only equal ones add up.
+                alike = alike + 1 if type(error) is before else 1
+                before = type(error)
+                verdict = await self._judge(batch, error, alike)
                 if verdict is not None:
                     return Outcome(verdict, error, tries)
                 stats.retried(error)
@@ -145,36 +139,31 @@ class Delivery:
             access.breaker.succeeded()
 
     def _stored(self, batch: Batch, stats: PartitionStats) -> None:
-        self._last_stored = time.monotonic()
         stats.inserted(len(batch.records), batch.size)
         received = batch.received(self._window)[1] / 1e9
         stats.last_received = received
         stats.store_delay_seconds = max(0.0, time.time() - received)
 
-    async def _judge(
-        self, batch: Batch, error: StoreError, tries: int, started: float
-    ) -> Verdict | None:
-        """Decide after a failed try; None: the same again."""
+    async def _judge(self, batch: Batch, error: StoreError, alike: int) -> Verdict | None:
+        """Decide after a try that failed, as the `alike` - 1 before it; None: the same again."""
         alone = len(batch.records) == 1
         if isinstance(error, PoisonBatch):
             # Decoding comes before anything is stored.
             if not alone:
                 return Verdict.SPLIT
-            return Verdict.INVALID if await self._works_for_others(started) else None
+            return Verdict.INVALID if await self._works_for_others() else None
         if _is_outage(error):
             return None
         memory = isinstance(error, OutOfMemory)
         patience = MEMORY_TRIES if memory and alone else UNEXPLAINED_TRIES
-        if tries < patience and not isinstance(error, TooManyPartitions):
+        if alike < patience and not isinstance(error, TooManyPartitions):
             return None
-        if not await self._works_for_others(started) or await self._partly_stored(batch):
+        if not await self._works_for_others() or await self._may_leave_rows(batch):
             return None
         return Verdict.INVALID if alone else Verdict.SPLIT
 
-    async def _works_for_others(self, since: float) -> bool:
-        """Say whether this signal was stored since then, or a message without records can be."""
-        if self._last_stored > since:
-            return True
+    async def _works_for_others(self) -> bool:
+        """Say whether a message without records can be stored now, after what has failed."""
         body, token = _probe().body(self._window), f"probe-{uuid.uuid4()}"
         try:
             await asyncio.to_thread(self._landing.insert, self._access.store, body, token)
@@ -182,6 +171,25 @@ class Delivery:
             log.error("the store takes nothing of %s: %s", self._signal, error)  # noqa: TRY400
             return False
         return True
+
+    async def _may_leave_rows(self, batch: Batch) -> bool:
+        """Say whether tries that failed have stored something of the range, or may yet do so."""
+        return await self._still_running(batch) or await self._partly_stored(batch)
+
+    async def _still_running(self, batch: Batch) -> bool:
+        """Say whether an earlier try, whose answer was lost, may yet store something.
+
+        After a time-out, or a crash of the owner before, the store may still be at it.
+        """
+        sql = (SQL / "still_running.sql").read_text(encoding="utf-8")
+        try:
+            rows = await asyncio.to_thread(self._access.store.rows, sql, {"token": batch.token})
+        except StoreError as error:
+            log.warning("%s: cannot ask what the store is doing: %s", batch.token, error)
+            return True
+        if rows[0]["found"]:
+            log.warning("%s: an earlier try is still under way", batch.token)
+        return bool(rows[0]["found"])
 
     async def _partly_stored(self, batch: Batch) -> bool:
         """Say whether a failed insert has left something, which only its own token completes.
