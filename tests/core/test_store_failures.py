@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from clickhouse_connect.driver._backend.httpcommon import build_http_error
 from clickhouse_connect.driver.exceptions import (
     ClickHouseError,
     DatabaseError,
@@ -14,7 +15,7 @@ from clickhouse_connect.driver.exceptions import (
     ProgrammingError,
 )
 
-from sightline_core.errors import StoreError, StoreUnavailable, TooManyPartitions
+from sightline_core.errors import OutOfMemory, StoreError, StoreUnavailable, TooManyPartitions
 from sightline_core.store import failures
 from sightline_core.store.failures import CODES, TOO_MANY_PARTS, WORDS, store_error
 
@@ -94,6 +95,29 @@ def test_an_error_without_a_code_is_unavailability_only_when_nobody_answered() -
     assert type(store_error(OperationalError("connection refused"))) is StoreUnavailable
     assert type(store_error(ProgrammingError("no such parameter"))) is StoreError
     assert type(store_error(ClickHouseError("what"))) is StoreError
+
+
+def answer(status: int, code: str | None, body: str) -> DatabaseError:
+    """Return what the client makes of an HTTP answer."""
+    return build_http_error(
+        status, code, body, show_clickhouse_errors=True, url="http://store", retried=False
+    )
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_proxy_that_answers_for_a_store_that_is_away_is_unavailability(status: int) -> None:
+    error = answer(status, None, "<html>bad gateway</html>")
+    assert type(store_error(error)) is StoreUnavailable
+
+
+def test_a_proxy_that_refuses_the_request_is_no_unavailability() -> None:
+    error = answer(413, None, "<html>too large</html>")
+    assert type(store_error(error)) is StoreError
+
+
+def test_an_engine_s_code_decides_whatever_the_status() -> None:
+    error = answer(500, "241", "Code: 241. DB::Exception: x")
+    assert type(store_error(error)) is OutOfMemory
 
 
 def test_the_engine_s_own_words_are_kept() -> None:

@@ -6,6 +6,7 @@ too many parts passes, too many partitions never does.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from clickhouse_connect.driver.exceptions import OperationalError
@@ -108,6 +109,8 @@ WORDS: Final[Mapping[type[StoreError], str]] = {
     StoreError: "cannot run the statement",
 }
 TOO_MANY_PARTS: Final = 252
+NOBODY_ANSWERED: Final = re.compile(r"HTTP driver received HTTP status (5\d\d|408|429)\b")
+"""What clickhouse-connect says of an answer without an engine's code: a proxy spoke for it."""
 _KIND_OF_CODE: Final = {code: kind for kind, codes in CODES.items() for code in codes}
 
 
@@ -123,7 +126,8 @@ def _kind(error: ClickHouseError, code: int | None, text: str) -> type[StoreErro
     if code == TOO_MANY_PARTS:
         return TooManyPartitions if "Too many partitions" in text else StoreUnavailable
     if code is None:
-        return StoreUnavailable if isinstance(error, OperationalError) else StoreError
+        away = isinstance(error, OperationalError) or NOBODY_ANSWERED.match(text)
+        return StoreUnavailable if away else StoreError
     return _KIND_OF_CODE.get(code, StoreError)
 
 
