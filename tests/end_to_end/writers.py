@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import grpc
 import httpx
@@ -16,8 +16,6 @@ from sightline_core.wire.names import Signal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.end_to_end.running import Running
-
 METHODS: Final = {
     Signal.TRACES: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     Signal.LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
@@ -26,6 +24,18 @@ METHODS: Final = {
 SIZES: Final = (1, 7, 40, 100, 400)
 PAUSE_SECONDS: Final = 0.02
 ANSWER_SECONDS: Final = 20
+
+
+class Target(Protocol):
+    """Somebody who takes OTLP."""
+
+    @property
+    def otlp_http(self) -> str:
+        """Base URL."""
+
+    @property
+    def otlp_grpc(self) -> str:
+        """Host and port."""
 
 
 @dataclass
@@ -49,11 +59,12 @@ class Sent:
 class Writers:
     """Threads that send, one request at a time each, whenever there is somebody to send to."""
 
-    def __init__(self, seed: int, threads: int = 6) -> None:
-        """Prepare; nothing is sent before `point_at`."""
+    def __init__(self, seed: int, threads: int = 6, pace_seconds: float = 0.0) -> None:
+        """Prepare; nothing is sent before `point_at`. Each thread rests after each request."""
         self.sent = Sent()
+        self._pace_seconds = pace_seconds
         self._lock = threading.Condition()
-        self._target: Running | None = None
+        self._target: Target | None = None
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._write, args=(number, random.Random(f"{seed}-{number}")))
@@ -62,7 +73,7 @@ class Writers:
         for thread in self._threads:
             thread.start()
 
-    def point_at(self, target: Running | None) -> None:
+    def point_at(self, target: Target | None) -> None:
         """Send to this one from now on; None holds everybody back."""
         with self._lock:
             self._target = target
@@ -105,14 +116,16 @@ class Writers:
         with self._lock:
             (self.sent.acknowledged if acknowledged else self.sent.lost).append(request)
             self._lock.notify_all()
-            if not acknowledged:  # it is dead, or says that it is busy
-                self._lock.wait_for(lambda: self._stopping, timeout=PAUSE_SECONDS)
+            # Without an answer it is dead, or says that it is busy.
+            rest = max(self._pace_seconds, 0.0 if acknowledged else PAUSE_SECONDS)
+            if rest:
+                self._lock.wait_for(lambda: self._stopping, timeout=rest)
 
 
 class _session:  # noqa: N801 - reads as a function
     """Gives a function that sends a request and returns whether it was acknowledged."""
 
-    def __init__(self, target: Running, *, over_grpc: bool) -> None:
+    def __init__(self, target: Target, *, over_grpc: bool) -> None:
         self._connection = (
             grpc.insecure_channel(target.otlp_grpc)
             if over_grpc
