@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_POOLS: Final = ("multiprocessing.util", "billiard.util")
-"""Their workers end without exit handlers, but call finalizers; billiard is Celery's."""
 _LAST: Final = -1000
 _LOCKS: Final = (type(threading.Lock()), type(threading.RLock()))
 _LOOKED_INTO: Final = ("opentelemetry", "sightline", "requests", "threading")
@@ -27,18 +24,14 @@ def whole_over_forks(lock: threading.RLock) -> threading.RLock:
 
 
 def close_in_workers(close: Callable[[], object]) -> None:
-    """Call `close` when a forked worker of a process pool ends."""
+    """Call `close` when a forked worker of a process pool ends.
 
-    def finalize(module: Any) -> None:
-        module.Finalize(None, close, exitpriority=_LAST)
+    Workers of multiprocessing, and of billiard, which is Celery's and uses the same registry, end
+    without exit handlers, but call finalizers.
+    """
+    from multiprocessing import util  # noqa: PLC0415 - `import sightline` does without
 
-    def in_child() -> None:
-        for name in _POOLS:
-            module: Any = sys.modules.get(name)
-            if module is not None:  # it forgets the finalizers of the parent, and then calls this
-                module.register_after_fork(module, finalize)
-
-    os.register_at_fork(after_in_child=in_child)
+    util.register_after_fork(close, lambda _: util.Finalize(None, close, exitpriority=_LAST))
 
 
 class Renewal:
