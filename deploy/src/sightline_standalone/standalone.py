@@ -116,7 +116,9 @@ class Standalone:
         stack.push_async_callback(pipeline.stop)
         service_graph = asyncio.create_task(keep_service_graph(store))
         stack.push_async_callback(_cancel, service_graph)
-        dead_letters = asyncio.create_task(keep_dead_letters(bus, store, settings))
+        dead_letters = asyncio.create_task(
+            keep_dead_letters(bus, store, settings, pipeline.side_work)
+        )
         stack.push_async_callback(_cancel, dead_letters)
 
         app = create_app(store, bus, settings, ready=self._not_ready)

@@ -22,6 +22,7 @@ from sightline_core.wire.names import DEAD_LETTER_COMMANDS, DEAD_LETTER_DESK_GRO
 from sightline_pipeline.breaker import pause_seconds
 from sightline_pipeline.dead_letter_index import DeadLetterIndex
 from sightline_pipeline.redrive import Redrive
+from sightline_pipeline.side_work import SideWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,20 +35,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMMANDS: Final = TopicPartition(DEAD_LETTER_COMMANDS, 0)
+DEAD_LETTERS: Final = TopicPartition("*.dlq", 0)
+"""Under which name the index reports: it reads all topics of dead letters."""
 IDLE_SECONDS: Final = 5.0
 BUSY_SECONDS: Final = 0.2
 UNEXPLAINED_TRIES: Final = 5
 
 
-async def keep_dead_letters(bus: Bus, store: Store, settings: Settings) -> None:
-    """Index dead letters and carry out commands until cancelled."""
+async def keep_dead_letters(
+    bus: Bus, store: Store, settings: Settings, beside: SideWork | None = None
+) -> None:
+    """Index dead letters and carry out commands until cancelled; errors are told to `beside`."""
+    beside = beside or SideWork()
     known = sources(settings.dead_letter_topics)
     index = DeadLetterIndex(bus, store, known, settings)
     desk = DeadLetterDesk(bus, store, known)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(index.run())
-            group.create_task(desk.run())
+            group.create_task(beside.keep("index dead letters", DEAD_LETTERS, index.run))
+            group.create_task(beside.keep("carry out commands", COMMANDS, desk.run))
     finally:
         await desk.close()
         await index.close()

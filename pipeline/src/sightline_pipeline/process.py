@@ -88,7 +88,7 @@ async def _work(pipeline: Pipeline, bus: Bus, store: Store, settings: Settings) 
         asyncio.ensure_future(part)
         for part in (
             pipeline.wait(),
-            keep_dead_letters(bus, store, settings),
+            keep_dead_letters(bus, store, settings, pipeline.side_work),
             keep_service_graph(store, mine=lambda: owned.owned),
         )
     ]

@@ -96,7 +96,7 @@ class Reporter:
             log.warning("cannot report the state of this process, trying again: %s", error)
 
     def _save(self, left: bool) -> None:  # noqa: FBT001 - private
-        rows = [self._process_row(left), *self._partition_rows(left)]
+        rows = [self._process_row(left), *self._partition_rows(left), *self._side_rows(left)]
         lines = "\n".join(map(json.dumps, rows))
         self._store.command((SQL / "report.sql").read_text(encoding="utf-8"), {"rows": lines})
 
@@ -147,6 +147,18 @@ class Reporter:
                 "ReplayedBatches": stats.replayed_batches,
                 "GapsSkipped": stats.gaps,
                 "DeadLettered": stats.dead_lettered,
+            }
+
+    def _side_rows(self, left: bool) -> Iterator[dict[str, Any]]:  # noqa: FBT001 - private
+        """Yield a row for each work beside the telemetry that ever failed."""
+        for (topic, partition), trouble in self._pipeline.side_work.troubles.items():
+            state = "left" if left else "held" if trouble else "running"
+            yield {
+                **self._common(),
+                "Topic": topic,
+                "Partition": partition,
+                "State": state,
+                "Reason": trouble,
             }
 
     def _partitions(self) -> Iterator[tuple[TopicPartition, PartitionStats]]:

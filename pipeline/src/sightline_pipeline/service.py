@@ -14,6 +14,7 @@ from sightline_pipeline.gaps import Gaps
 from sightline_pipeline.landing import landing
 from sightline_pipeline.orders import Orders
 from sightline_pipeline.report import Reporter
+from sightline_pipeline.side_work import SideWork
 from sightline_pipeline.stats import Held, PipelineStats
 from sightline_pipeline.stream import SignalStream
 from sightline_pipeline.worker import BusAccess
@@ -32,6 +33,7 @@ class Pipeline:
         self.stats = PipelineStats()
         self.breakers = {name: Breaker(name) for name in ("store", "bus")}
         self.orders = Orders(store)
+        self.side_work = SideWork()
         self._bus = bus
         self._settings = settings
         self._held = Held(settings.pipeline_max_bytes)
