@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from tests.pipeline.running import SlowStore, group, once
+import pytest
+from tests.pipeline.running import Crash, Faults, FaultyBus, SlowStore, group, once
 
 from sightline_core.bus.memory import MemoryBus
 from sightline_core.bus.protocol import Committed, Message, TopicPartition
+from sightline_core.errors import StoreUnavailable
 from sightline_core.wire.names import Signal
 from sightline_pipeline import worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pytest
     from tests.pipeline.running import Run
 
     from sightline_core.store.client import Store
@@ -192,6 +193,76 @@ async def test_inserts_in_flight_are_bounded(run: Run) -> None:
     await pipeline.stop()
     assert most <= run.settings.pipeline_inserts_in_flight
     assert run.books() == once(60)
+
+
+async def test_who_stops_while_a_partition_moves_waits_for_its_insert(run: Run) -> None:
+    """Stopping interrupts the rebalance; the insert under way must not go on by itself."""
+    await run.send_spans(3)
+    store = SlowStore(run.lane.store)
+    bus = await run.bus()
+    pipeline = run.pipeline(bus, store)
+    await pipeline.start()
+    await asyncio.to_thread(store.entered.wait)
+    stream = pipeline._streams[0]
+    (lane,) = stream._lanes.values()
+    insert = lane.running
+    assert insert is not None
+    moving = asyncio.create_task(stream.on_revoked(frozenset(stream._lanes)))
+    await until(lambda: lane.leaving)
+    moving.cancel()
+    await asyncio.wait([moving])
+    stopping = asyncio.create_task(pipeline.stop())
+    await asyncio.wait([stopping], timeout=0.2)
+    assert not insert.done()
+    assert not stopping.done()
+    store.go_on.set()
+    await stopping
+    assert insert.done()
+    assert pipeline.held_bytes == 0
+    assert await run.committed() == Committed(3)
+    assert run.books() == once(3)
+
+
+@pytest.mark.parametrize("gone", ["before it was read", "in doubt"])
+async def test_a_gap_is_in_the_store_before_progress_says_so(run: Run, gone: str) -> None:
+    """The process dies at the first commit behind the gap; the next one would not see it."""
+    partition = TopicPartition(Signal.TRACES.topic, 0)
+    await run.send_spans(9)
+    bus = await run.bus()
+    intent = Committed(2, "insert 2-5") if gone == "in doubt" else Committed(2)
+    await bus.store(group(), {partition: intent})
+    bus._log(partition).start = 6
+    failing = 3
+
+    class Away(CountingStore):
+        def command(self, sql: str, *given: Any, **named: Any) -> Any:
+            nonlocal failing
+            if "sightline_gaps" in sql and failing:
+                failing -= 1
+                raise StoreUnavailable("away", code=210)
+            return self.real.command(sql, *given, **named)
+
+    faulty = FaultyBus(bus, Faults(after=[Crash()]))
+    pipeline = run.pipeline(faulty, Away(run.lane.store))
+    await pipeline.start()
+    with pytest.raises(Crash):
+        await pipeline.wait()
+    (row,) = run.lane.store.rows(
+        "SELECT FirstOffset, LastOffset FROM sightline_gaps FINAL WHERE Topic = {topic:String}",
+        {"topic": partition.topic},
+    )
+    for task in pipeline._tasks:
+        task.cancel()
+    await asyncio.gather(*pipeline._tasks, return_exceptions=True)
+    assert row == {"FirstOffset": 2, "LastOffset": 5}
+    await run.crash()
+
+
+@pytest.mark.parametrize("session", [0.5, 6, 30, 1800])
+async def test_ownership_is_confirmed_well_within_a_session(run: Run, session: float) -> None:
+    run.settings = run.settings.model_copy(update={"kafka_session_timeout_seconds": session})
+    access = run.pipeline(await run.bus())._streams[0]._access
+    assert 0 < access.confirm_seconds <= min(3, session / 3)
 
 
 async def test_a_gap_is_a_row_in_the_store(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class Gaps:
         """Begin with none."""
         self._store = store
         self._waiting: list[dict[str, Any]] = []
+        self._saving = threading.Lock()
 
     def add(self, partition: TopicPartition, first: int, last: int, reason: str) -> None:
         """Take down that the offsets `first` to `last` were skipped."""
@@ -33,13 +35,18 @@ class Gaps:
             }
         )
 
+    def waiting(self, partition: TopicPartition) -> bool:
+        """Say whether the store lacks a gap of this partition."""
+        return any((gap["topic"], gap["partition"]) == partition for gap in tuple(self._waiting))
+
     def save(self) -> None:
-        """Write what is waiting; blocks.
+        """Write what is waiting; blocks; callable from several threads.
 
         Raises:
             StoreError: the rest is still waiting; a row that is written again replaces itself.
         """
         sql = (SQL / "save_gap.sql").read_text(encoding="utf-8")
-        while self._waiting:
-            self._store.command(sql, self._waiting[0])
-            self._waiting.pop(0)
+        with self._saving:
+            while self._waiting:
+                self._store.command(sql, self._waiting[0])
+                self._waiting.pop(0)

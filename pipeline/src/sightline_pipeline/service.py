@@ -42,7 +42,12 @@ class Pipeline:
             store, self.breakers["store"], asyncio.Semaphore(settings.pipeline_inserts_in_flight)
         )
         on_bus = BusAccess(
-            bus, self.breakers["bus"], self.orders, gaps, FloodLimits.from_settings(settings)
+            bus,
+            self.breakers["bus"],
+            self.orders,
+            gaps,
+            FloodLimits.from_settings(settings),
+            settings.kafka_session_timeout_seconds,
         )
         window = AcceptWindow.from_settings(settings)
         self._streams = [

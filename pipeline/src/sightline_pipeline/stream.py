@@ -41,6 +41,7 @@ class Lane:
     Attributes:
         next_offset: of the first record that was not read yet; None: not known before one came.
         running: the batch in the store's hands, its weight, and since when its oldest was here.
+        leaving: it goes to another owner; what runs is waited for, and nothing more begins.
     """
 
     worker: Worker
@@ -49,6 +50,7 @@ class Lane:
     running: asyncio.Task[None] | None = None
     running_weight: int = 0
     running_since: float | None = None
+    leaving: bool = False
 
     def finish(self) -> int:
         """Forget the batch that is done and return its weight."""
@@ -92,7 +94,7 @@ class SignalStream:
         polling = asyncio.create_task(self._poll())
         try:
             while True:
-                running = (lane.running for lane in self._lanes.values())
+                running = (lane.running for lane in self._lanes.values() if not lane.leaving)
                 await asyncio.wait(
                     {polling, *(task for task in running if task is not None)},
                     timeout=self._seconds_until_due(),
@@ -147,12 +149,18 @@ class SignalStream:
         await worker.replay(first, last)
 
     async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Finish the inserts under way, forget what was only read."""
-        leaving = {partition: self._lanes.pop(partition, None) for partition in partitions}
-        await asyncio.gather(*(self._leave(lane) for lane in leaving.values() if lane))
-        for partition, lane in leaving.items():
-            if lane is not None:
-                self._held.weight -= lane.backlog.size + lane.running_weight
+        """Finish the inserts under way, forget what was only read.
+
+        Who is interrupted here is called once more when the consumer closes: until its insert has
+        ended, a lane stays known.
+        """
+        leaving = [self._lanes[partition] for partition in partitions if partition in self._lanes]
+        for lane in leaving:
+            lane.leaving = True
+        await asyncio.gather(*map(self._leave, leaving))
+        for partition in partitions:
+            if (left := self._lanes.pop(partition, None)) is not None:
+                self._held.weight -= left.backlog.size + left.running_weight
             stats = self._stats.of(partition)
             stats.owned = False
             stats.failing = stats.paused = ""
@@ -212,7 +220,7 @@ class SignalStream:
         now = time.monotonic()
         waits: list[float] = []
         for partition, lane in self._lanes.items():
-            if lane.running is not None:
+            if lane.running is not None or lane.leaving:
                 continue
             if self._access.orders.standing(partition) is not None:
                 waits.append(ORDER_SECONDS)
@@ -222,6 +230,8 @@ class SignalStream:
 
     def _dispatch(self, now: float) -> None:
         for partition, lane in self._lanes.items():
+            if lane.leaving:
+                continue
             if lane.running is not None and lane.running.done():
                 lane.running.result()
                 self._held.weight -= lane.finish()
@@ -250,6 +260,7 @@ class SignalStream:
         lane.worker.stats.gaps += 1
         first = lane.next_offset if lane.next_offset is not None else 0
         if first < error.nearest:
+            # In the store before the next commit of this partition, which makes the seek last.
             self._access.gaps.add(partition, first, error.nearest - 1, "expired")
         log.error("skipping what is gone before it was read: %s", error)
         self._consumer.seek(partition, error.nearest)

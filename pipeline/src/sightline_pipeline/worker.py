@@ -17,6 +17,7 @@ from sightline_core.errors import (
     Fenced,
     OffsetOutOfRange,
     OutOfMemory,
+    StoreError,
     TooManyPartitions,
 )
 from sightline_pipeline.batch import Batch
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 3.0
-"""An insert begins only if the bus confirmed ownership within this time: less than a session."""
+CONFIRM_SHARE = 0.3
+"""An insert begins only if the bus confirmed ownership within this time, and within this share of
+the session at whose end it would give the partition to another."""
 
 REASONS: Mapping[type[Exception], str] = {
     OutOfMemory: "too_large",
@@ -56,6 +59,12 @@ class BusAccess:
     orders: Orders
     gaps: Gaps
     flood: FloodLimits
+    session_seconds: float
+
+    @property
+    def confirm_seconds(self) -> float:
+        """How old the bus's confirmation may be when an insert begins."""
+        return min(CONFIRM_SECONDS, CONFIRM_SHARE * self.session_seconds)
 
     async def persist(self, doing: str, call: Callable[[], Awaitable[None]]) -> None:
         """Repeat `call` until the bus takes it.
@@ -110,6 +119,7 @@ class Worker:
         is in doubt is always exactly the range that the last intent names.
         """
         try:
+            await self._save_gaps()
             pending = [batch]
             while pending:
                 part = pending.pop()
@@ -150,6 +160,7 @@ class Worker:
                 topic, number, first, last, error,
             )  # fmt: skip
             with contextlib.suppress(Fenced):
+                await self._save_gaps()
                 await self._commit(Committed(last + 1))
             return
         if batch is None:
@@ -161,10 +172,24 @@ class Worker:
     async def _deliver(self, batch: Batch) -> Outcome:
         async def confirm() -> None:
             """Ask the bus, after a pause of any kind, whether the partition is still ours."""
-            if time.monotonic() - self._confirmed > CONFIRM_SECONDS:
+            if time.monotonic() - self._confirmed > self._access.confirm_seconds:
                 await self._commit(batch.intent)
 
         return await self._delivery.deliver(batch, self.stats, confirm)
+
+    async def _save_gaps(self) -> None:
+        """Wait until the store has the gaps of this partition: a commit makes them for good."""
+        failures = 0
+        while self._access.gaps.waiting(self._partition):
+            try:
+                await asyncio.to_thread(self._access.gaps.save)
+            except StoreError as error:
+                failures += 1
+                self.stats.failing = f"cannot save a gap: {error}"
+                log.warning("cannot save a gap of %s-%d, trying again: %s", *self._partition, error)
+                await asyncio.sleep(pause_seconds(failures))
+            else:
+                self.stats.failing = ""
 
     async def _commit(self, committed: Committed) -> None:
         offsets = {self._partition: committed}
