@@ -121,7 +121,7 @@ async def test_what_fails_for_the_probe_too_is_not_the_message_s_fault(
     assert await run.dead_letters() == []
 
 
-@pytest.mark.parametrize("kind", [OutOfMemory, TooManyPartitions, StoreError])
+@pytest.mark.parametrize("kind", [OutOfMemory, TooManyPartitions, PoisonBatch, StoreError])
 async def test_a_range_that_is_stored_in_part_is_never_split(
     run: Run, kind: type[StoreError]
 ) -> None:

@@ -148,10 +148,10 @@ class Delivery:
         """Decide after a try that failed, as the `alike` - 1 before it; None: the same again."""
         alone = len(batch.records) == 1
         if isinstance(error, PoisonBatch):
-            # Decoding comes before anything is stored.
-            if not alone:
-                return Verdict.SPLIT
-            return Verdict.INVALID if await self._works_for_others() else None
+            # Decoding comes before anything is stored, but an earlier try may have got further.
+            if await self._may_leave_rows(batch) or (alone and not await self._works_for_others()):
+                return None
+            return Verdict.INVALID if alone else Verdict.SPLIT
         if _is_outage(error):
             return None
         memory = isinstance(error, OutOfMemory)
