@@ -26,7 +26,10 @@ def get_logger(name: str | None = None, /, **fields: object) -> Logger:
 
 
 def instrument() -> None:
-    """Instrument every supported library that is installed: FastAPI and httpx."""
+    """Switch on every OpenTelemetry instrumentation that is installed together with its library.
+
+    OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names those to leave out, separated by commas.
+    """
     from sightline import instrumentation  # noqa: PLC0415
 
     instrumentation.instrument_all()

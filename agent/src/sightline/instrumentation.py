@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline.asgi import CorrelationResponse
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_OURS = frozenset({"logging", "structlog"})
+"""Instrumentations of what we do ourselves: with them each line would be sent twice."""
 _HTTPX = {"httpx": "HTTPXClientInstrumentor", "httpx2": "HTTPX2ClientInstrumentor"}
 
 _log = logging.getLogger(__name__)
 
 
 def instrument_all() -> None:
-    """Instrument each supported library that is installed here."""
-    if any(find_spec(package) is not None for package in _HTTPX):
-        instrument_httpx()
-    if find_spec("fastapi") is not None and not _fastapi_is_native():
-        _switch_on("opentelemetry.instrumentation.fastapi", "FastAPIInstrumentor")
+    """Switch on every OpenTelemetry instrumentation that is installed together with its library."""
+    said = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
+    skipped = _OURS | {name.strip() for name in said.split(",")}
+    if _fastapi_is_native():
+        skipped |= {"fastapi"}
+    if "*" in skipped:
+        return
+    installed = sorted(entry_points(group="opentelemetry_instrumentor"), key=lambda one: one.name)
+    if not installed:
+        _log.warning("cannot instrument anything: pip install 'sightline[instrument-all]'")
+    for entry in installed:
+        if entry.name not in skipped:
+            _switch_on_installed(entry)
 
 
 def instrument_httpx() -> None:
@@ -47,6 +62,25 @@ def _fastapi_is_native() -> bool:
     package = find_spec("fastapi")
     places = package.submodule_search_locations if package is not None else None
     return any((Path(place) / "telemetry").is_dir() for place in places or ())
+
+
+def _switch_on_installed(entry: EntryPoint) -> None:
+    try:
+        from opentelemetry.instrumentation.dependencies import (  # noqa: PLC0415 - an extra
+            get_dependency_conflicts,
+            get_dist_dependency_conflicts,
+        )
+
+        # Without the library, or with a version of it that the instrumentation cannot do: nothing.
+        if entry.dist is not None and get_dist_dependency_conflicts(entry.dist) is not None:
+            return
+        instrumentor = entry.load()()
+        if get_dependency_conflicts(instrumentor.instrumentation_dependencies()) is not None:
+            return
+        if not instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.instrument()
+    except Exception as error:  # noqa: BLE001 - one that fails must not keep the others back
+        _log.warning("cannot instrument %s: %s", entry.name, error)
 
 
 def _switch_on(module: str, name: str) -> None:

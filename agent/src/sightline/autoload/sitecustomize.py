@@ -1,0 +1,19 @@
+"""Python imports this before an application that `sightline instrument` starts."""  # noqa: INP001
+
+from __future__ import annotations
+
+import importlib
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import sightline
+
+sightline.configure()
+sightline.instrument()
+
+# Python takes the first module of this name; whoever has one of their own shall have it run, too.
+sys.path[:] = [entry for entry in sys.path if entry != str(Path(__file__).parent)]
+del sys.modules["sitecustomize"]
+with suppress(ModuleNotFoundError):
+    importlib.import_module("sitecustomize")
