@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.pipeline.running import GOOD, Crash, Faults, FaultyBus, FaultyStore, faults, once
+from tests.pipeline.running import (
+    GOOD,
+    Crash,
+    Faults,
+    FaultyBus,
+    FaultyStore,
+    SlowStore,
+    faults,
+    once,
+)
 
 from sightline_core.bus.protocol import TopicPartition
 from sightline_core.wire.names import Signal
@@ -36,6 +46,43 @@ async def test_a_crash_at_any_point_loses_and_repeats_nothing(
     await run.until_crash(bus, FaultyStore(run.lane.store, on_store))
     await run.send_spans()
     await run.until_done()
+    assert run.books() == once(2 * GOOD)
+
+
+@pytest.mark.parametrize("late", ["before the replay", "beside the replay", "after the replay"])
+async def test_a_crash_during_an_insert_loses_and_repeats_nothing(
+    run_anywhere: Run, late: str
+) -> None:
+    """The store goes on with what it was given, whatever became of the pipeline."""
+    run = run_anywhere
+    await run.send_spans()
+    store = SlowStore(run.lane.store)
+    pipeline = run.pipeline(await run.bus(), store)
+    orphan: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    insert = store.insert_protobuf
+
+    def insert_and_tell(*given: Any, **named: Any) -> None:
+        insert(*given, **named)
+        orphan.get_loop().call_soon_threadsafe(orphan.set_result, None)
+
+    store.insert_protobuf = insert_and_tell  # type: ignore[method-assign]
+    await pipeline.start()
+    await asyncio.to_thread(store.entered.wait)
+    (lane,) = pipeline._streams[0]._lanes.values()
+    assert lane.running is not None
+    for task in (lane.running, *pipeline._tasks):
+        task.cancel()
+    await asyncio.gather(lane.running, *pipeline._tasks, return_exceptions=True)
+    await run.crash()
+    if late == "before the replay":
+        store.go_on.set()
+        await orphan
+    await run.send_spans()
+    if late == "beside the replay":
+        store.go_on.set()
+    await run.until_done()
+    store.go_on.set()
+    await orphan
     assert run.books() == once(2 * GOOD)
 
 
