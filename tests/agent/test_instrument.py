@@ -88,10 +88,12 @@ def test_the_standard_variable_switches_instrumentations_off(
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("theirs", [False, True])
 def test_the_command_runs_a_program_with_telemetry_and_ends_as_it_does(
-    installed: Path, receiver: Receiver
+    installed: Path, receiver: Receiver, *, theirs: bool
 ) -> None:
-    (installed / "sitecustomize.py").write_text("print('theirs ran')")
+    if theirs:
+        (installed / "sitecustomize.py").write_text("print('theirs ran')")
     command = (str(COMMAND), "instrument", "--service", "wrapped", "--", sys.executable)
 
     done = run(installed, receiver, *command, "-c", PROGRAM)
@@ -99,7 +101,8 @@ def test_the_command_runs_a_program_with_telemetry_and_ends_as_it_does(
     assert done.returncode == 7, done.stderr
     assert [(span.name, span.service) for span in receiver.spans()] == [("work", "wrapped")]
     assert "working is on" in done.stdout
-    assert "theirs ran" in done.stdout
+    assert ("theirs ran" in done.stdout) is theirs
+    assert "Error in sitecustomize" not in done.stderr
 
 
 def test_the_command_says_what_it_cannot_run(tmp_path: Path, receiver: Receiver) -> None:

@@ -14,6 +14,7 @@ sightline.instrument()
 
 # Python takes the first module of this name; whoever has one of their own shall have it run, too.
 sys.path[:] = [entry for entry in sys.path if entry != str(Path(__file__).parent)]
-del sys.modules["sitecustomize"]
+ours = sys.modules.pop(__name__)
 with suppress(ModuleNotFoundError):
-    importlib.import_module("sitecustomize")
+    importlib.import_module(__name__)
+sys.modules.setdefault(__name__, ours)
