@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -230,3 +231,19 @@ def test_levels_of_logging_are_rounded_down() -> None:
         "error",
         "fatal",
     ]
+
+
+def test_warnings_become_lines_until_the_end(
+    configure: Configure, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = warnings.showwarning
+    configure(console="json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old_name is deprecated", DeprecationWarning, stacklevel=1)
+
+    [line] = lines(capsys)
+    assert (line["level"], line["logger"]) == ("warn", "py.warnings")
+    assert "DeprecationWarning: old_name is deprecated" in line["event"]
+    assert [log.severity for log in received(receiver)] == ["WARN"]
+    assert warnings.showwarning is before

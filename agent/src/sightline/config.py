@@ -39,7 +39,7 @@ class Options:
     level: Level = "info"
     """Log lines below this level are not made."""
     capture_logging: bool = True
-    """Send the standard library's `logging` the same way."""
+    """Send the standard library's `logging` and `warnings` the same way."""
     shutdown_timeout: float = 2.0
     """Seconds that the exit of the process may wait for telemetry to be sent."""
     flush_on_sigterm: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Final
 
 from sightline import lines
@@ -34,7 +35,10 @@ class LoggingHandler(logging.Handler):
 
 
 def capture_logging(threshold: int) -> Callable[[], None]:
-    """Send the root logger's records our way from `threshold` on; return what undoes it."""
+    """Send the root logger's records our way from `threshold` on, and what `warnings` warns of.
+
+    Returns what undoes it.
+    """
     root = logging.getLogger()
     handler = LoggingHandler()
     before = root.level
@@ -42,7 +46,13 @@ def capture_logging(threshold: int) -> Callable[[], None]:
     if before == logging.WARNING:  # the default: nobody chose it
         root.setLevel(_PYTHON_LEVELS[threshold])
 
+    shown_by = warnings.showwarning
+    logging.captureWarnings(capture=True)
+    captured_before = warnings.showwarning is shown_by
+
     def undo() -> None:
+        if not captured_before:
+            logging.captureWarnings(capture=False)
         root.removeHandler(handler)
         root.setLevel(before)
 
