@@ -18,6 +18,7 @@ from tests.pipeline.running import (
 )
 
 from sightline_core.bus.protocol import TopicPartition
+from sightline_core.errors import OffsetOutOfRange
 from sightline_core.wire.names import Signal
 
 if TYPE_CHECKING:
@@ -104,6 +105,39 @@ async def test_a_replay_inserts_the_exact_range_even_when_more_has_come(run: Run
     await run.until_done(store=store)
     assert run.books() == once(8)
     assert store.faults.seen == 2
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_is_held_of_a_range_in_doubt_is_stored_once(
+    run_anywhere: Run, *, stored: bool
+) -> None:
+    """Retention took its first two messages, whose insert nobody knows the end of."""
+    run = run_anywhere
+    await run.send_spans(6)
+    plan = faults("after" if stored else "before", Crash())
+    await run.until_crash(await run.bus(), FaultyStore(run.lane.store, plan))
+    bus = await run.bus()
+    partition = TopicPartition(Signal.TRACES.topic, 0)
+    read = bus.read
+
+    class Shorter:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bus, name)
+
+        async def read(self, asked: TopicPartition, first: int, last: int) -> Any:
+            if asked == partition and first < 2:
+                raise OffsetOutOfRange("it holds 2 to 5", partition=partition, nearest=2)
+            return await read(asked, first, last)
+
+    await run.send_spans(1)
+    await run.until_done(Shorter())
+    assert run.books() == once(7 if stored else 5)
+    (gap,) = run.lane.store.rows(
+        "SELECT FirstOffset, LastOffset, Reason FROM sightline_gaps FINAL WHERE Topic = {t:String}",
+        {"t": partition.topic},
+    )
+    last = 5 if stored else 1
+    assert gap == {"FirstOffset": 0, "LastOffset": last, "Reason": "in_doubt"}
 
 
 async def test_a_range_in_doubt_that_is_gone_is_counted_and_the_rest_goes_on(run: Run) -> None:

@@ -149,7 +149,7 @@ class Delivery:
         alone = len(batch.records) == 1
         if isinstance(error, PoisonBatch):
             # Decoding comes before anything is stored, but an earlier try may have got further.
-            if await self._may_leave_rows(batch) or (alone and not await self._works_for_others()):
+            if await self.may_leave_rows(batch) or (alone and not await self._works_for_others()):
                 return None
             return Verdict.INVALID if alone else Verdict.SPLIT
         if _is_outage(error):
@@ -158,7 +158,7 @@ class Delivery:
         patience = MEMORY_TRIES if memory and alone else UNEXPLAINED_TRIES
         if alike < patience and not isinstance(error, TooManyPartitions):
             return None
-        if not await self._works_for_others() or await self._may_leave_rows(batch):
+        if not await self._works_for_others() or await self.may_leave_rows(batch):
             return None
         return Verdict.INVALID if alone else Verdict.SPLIT
 
@@ -172,7 +172,7 @@ class Delivery:
             return False
         return True
 
-    async def _may_leave_rows(self, batch: Batch) -> bool:
+    async def may_leave_rows(self, batch: Batch) -> bool:
         """Say whether tries that failed have stored something of the range, or may yet do so."""
         return await self._still_running(batch) or await self._partly_stored(batch)
 

@@ -153,21 +153,42 @@ class Worker:
         try:
             await self._access.persist("read a range in doubt", read)
         except OffsetOutOfRange as error:
-            self.stats.gaps += 1
-            self._access.gaps.add(self._partition, first, last, "in_doubt")
-            log.error(  # noqa: TRY400 - the trace says nothing, the range says it all
-                "%s-%d: offsets %d to %d were in doubt and are gone: %s",
-                topic, number, first, last, error,
-            )  # fmt: skip
             with contextlib.suppress(Fenced):
-                await self._save_gaps()
-                await self._commit(Committed(last + 1))
+                await self._skip_doubt(first, last, error)
             return
         if batch is None:
             return
         log.info("%s-%d: replaying offsets %d to %d, left in doubt", topic, number, first, last)
         self.stats.replayed_batches += 1
         await self.settle(batch)
+
+    async def _skip_doubt(self, first: int, last: int, error: OffsetOutOfRange) -> None:
+        """Count what is gone of a range in doubt; settle what is held and was never stored.
+
+        What is held and stored in part stays as it is: under another token it would count twice.
+        """
+        held: Batch | None = None
+        if first < error.nearest <= last:
+            begin = error.nearest
+
+            async def read() -> None:
+                nonlocal held
+                held = Batch(await self._access.bus.read(self._partition, begin, last))
+
+            with contextlib.suppress(OffsetOutOfRange):  # retention was quicker
+                await self._access.persist("read the rest of a range in doubt", read)
+            if held is not None and await self._delivery.may_leave_rows(held):
+                held = None
+        gone = last if held is None else held.first - 1
+        self.stats.gaps += 1
+        self._access.gaps.add(self._partition, first, gone, "in_doubt")
+        log.error("%s-%d: offsets %d to %d were in doubt and are gone: %s",
+                  *self._partition, first, gone, error)  # fmt: skip
+        await self._save_gaps()
+        if held is None:
+            await self._commit(Committed(last + 1))
+        else:
+            await self.settle(held)
 
     async def _deliver(self, batch: Batch) -> Outcome:
         async def confirm() -> None:
