@@ -98,7 +98,7 @@ class Intents(RuleBasedStateMachine):
     def worker(self, consumer: Any) -> Worker:
         limits = FloodLimits(in_a_row=0, share=1, window_seconds=1)
         nothing: Any = None
-        access = BusAccess(self.bus, Breaker("bus"), nothing, nothing, limits)
+        access = BusAccess(self.bus, Breaker("bus"), nothing, nothing, limits, session_seconds=30)
         delivery: Any = self.store
         return Worker(PARTITION, consumer, delivery, access, Counters())
 
