@@ -181,6 +181,9 @@ class World:
             self._links[fault.target].mend()
         elif fault.kind == "full":
             self._disk.empty()
+            # What docs/store.md tells people to do: a merge may have left a part without content.
+            self.topology.store.stop()
+            self.topology.store.start()
         elif fault.kind == "freeze":
             self._process(fault.target).thaw()
         else:
