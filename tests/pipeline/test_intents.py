@@ -21,6 +21,7 @@ from sightline_pipeline.batch import Batch, range_in_doubt
 from sightline_pipeline.breaker import Breaker
 from sightline_pipeline.delivery import Outcome, Verdict
 from sightline_pipeline.flood import FloodLimits
+from sightline_pipeline.gaps import Gaps
 from sightline_pipeline.worker import BusAccess, Worker
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ class Intents(RuleBasedStateMachine):
     def worker(self, consumer: Any) -> Worker:
         limits = FloodLimits(in_a_row=0, share=1, window_seconds=1)
         nothing: Any = None
-        access = BusAccess(self.bus, Breaker("bus"), nothing, nothing, limits, session_seconds=30)
+        access = BusAccess(
+            self.bus, Breaker("bus"), nothing, Gaps(nothing), limits, session_seconds=30
+        )
         delivery: Any = self.store
         return Worker(PARTITION, consumer, delivery, access, Counters())
 
