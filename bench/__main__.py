@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from bench.kafka_processes import in_own_process, progress
+from bench.kafka_processes import end_when_told, in_own_process, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,7 @@ BENCHES: tuple[Callable[[argparse.Namespace], list[Row]], ...] = (
 
 def main() -> None:
     """Measure, print, write `bench/results/latest.json`."""
+    end_when_told()
     names = [bench.__name__ for bench in BENCHES]
     parser = argparse.ArgumentParser(prog="bench", description="What Sightline costs here.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"which: {', '.join(names)}")

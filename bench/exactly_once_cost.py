@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from bench.kafka_processes import in_own_process, progress
+from bench.kafka_processes import end_when_told, in_own_process, progress
 from sightline_core.bus.embedded import EmbeddedBus
 from sightline_core.settings import Settings
 from sightline_core.store.client import open_store
@@ -116,6 +116,7 @@ async def drain(variant: str, directory: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    end_when_told()
     if sys.argv[1] in VARIANTS:
         print(json.dumps(asyncio.run(drain(sys.argv[1], Path(sys.argv[2])))))
     else:

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from bench.corpus import corpus
-from bench.kafka_processes import MEBIBYTE, Meter, in_own_process, progress, store_process
+from bench.kafka_processes import (
+    MEBIBYTE,
+    Meter,
+    end_when_told,
+    in_own_process,
+    progress,
+    store_process,
+)
 from sightline_core.bus.protocol import Record
 from sightline_core.settings import Settings
 from sightline_core.store.client import open_store
@@ -100,6 +107,7 @@ def _insert(store: Store, settings: Settings, batch: Batch, name: str) -> None:
 
 
 if __name__ == "__main__":
+    end_when_told()
     if sys.argv[1] == "insert":
         print(json.dumps(insert(int(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))))
     else:

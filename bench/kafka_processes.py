@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -96,11 +97,26 @@ class Meter:
 
 
 def in_own_process(module: str, *arguments: str) -> dict[str, Any]:
-    """Run `python -m module` and return the JSON of its last line; stderr goes through."""
+    """Run `python -m module` and return the JSON of its last line; stderr goes through.
+
+    Told to end, it is told, too, and ends what it has started.
+    """
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    result: dict[str, Any] = json.loads(said.splitlines()[-1])
     return result
+
+
+def end_when_told() -> None:
+    """Let SIGTERM leave through every `with`: processes are ended, directories removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def progress(text: str) -> None:

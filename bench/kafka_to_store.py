@@ -23,6 +23,7 @@ from bench.kafka_processes import (
     Meter,
     broker,
     component,
+    end_when_told,
     in_own_process,
     kafka_environment,
     kafka_settings,
@@ -102,6 +103,7 @@ async def _drain(kafka: KafkaCluster, signal: Signal, records: int) -> int:
 
 
 if __name__ == "__main__":
+    end_when_told()
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as path:
         print(
             json.dumps(measure(Signal(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(path)))

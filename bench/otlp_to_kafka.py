@@ -21,6 +21,7 @@ from bench.kafka_processes import (
     Meter,
     broker,
     component,
+    end_when_told,
     in_own_process,
     kafka_environment,
     progress,
@@ -90,6 +91,7 @@ async def send(url: str, seconds: float) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    end_when_told()
     if sys.argv[1] == "send":
         print(json.dumps(asyncio.run(send(sys.argv[2], float(sys.argv[3])))))
     else:
