@@ -154,6 +154,19 @@ class Settings(BaseSettings):
     accept_future_seconds: float = Field(3600, ge=0, le=86400)
     """Records further ahead than this at arrival go to quarantine (`timestamp_in_future`)."""
 
+    agent_files: tuple[str, ...] = ()
+    """Log files that `sightline agent` follows, absolute paths with wildcards:
+    ["/var/log/shop/*.log"]. Leave copies that a rotation makes out of it (docs/agent.md)."""
+    agent_endpoint: str = Field("http://127.0.0.1:4318", pattern=r"^https?://[^/?#@]+$")
+    """OTLP/HTTP address that the agent forwards to."""
+    agent_attributes: dict[str, str] = {}
+    """Resource attributes of all that the agent reads: {"service.name": "shop"}."""
+    agent_spool_max_bytes: int = Field(1 << 30, ge=1 << 20)
+    """Size of what waits in `data_dir`/agent.sqlite; when reached, the agent stops reading files
+    until there is room: nothing is dropped."""
+    agent_spool_max_seconds: float = Field(7 * 86400, gt=0)
+    """What could not be sent for this long is dropped, and counted."""
+
     retention_days: int = Field(30, ge=1, le=3650)
     """Days that spans, logs and metric points are kept."""
     demo_rate: float = Field(2.0, gt=0, le=200)

@@ -1,0 +1,29 @@
+-- One process at a time; a returned commit is on the disk.
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+
+-- AUTOINCREMENT: a number is never used again, so order by number is the order of arrival.
+CREATE TABLE IF NOT EXISTS entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    records INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    fingerprint_bytes INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    PRIMARY KEY (device, inode)
+);
+CREATE TABLE IF NOT EXISTS quarantine (
+    at REAL NOT NULL,
+    records INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
