@@ -103,7 +103,7 @@ def test_errors_have_the_engine_s_code_and_clickhouse_s_status(
 @pytest.mark.parametrize(
     ("parameters", "headers", "code"),
     [
-        ({"nonsense": "1"}, {}, 115),
+        ({"nonsense": "1"}, {}, 497),
         ({"max_threads": "many"}, {}, 27),
         ({"a b": "1"}, {}, 36),
         ({"query_id": "a\nb"}, {}, 36),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sightline_core.clickhouse_http.answer import Answer
 from sightline_core.clickhouse_http.body import Body, Disconnected
 from sightline_core.clickhouse_http.engine import Job, checked_format
+from sightline_core.clickhouse_http.guard import refuse_parameters, refuse_tokens
 from sightline_core.clickhouse_http.refusal import (
     ACCESS_DENIED,
     SYNTAX_ERROR,
@@ -36,6 +37,7 @@ from sightline_core.clickhouse_http.statement import (
     read_statement,
     refuse_forbidden,
     refuse_writing,
+    tokens,
 )
 from sightline_core.clickhouse_http.work import Work
 
@@ -85,6 +87,10 @@ class ClickHouseHttp:
         self._sessions = Sessions(engine.open)
         self._outside = frozenset(
             name.lower() for name in engine.column("SELECT name FROM system.table_functions")
+        )
+        self._settings_known = frozenset(
+            engine.column("SELECT name FROM system.settings")
+            + engine.column("SELECT name FROM system.merge_tree_settings")
         )
         (self._name,) = engine.column("SELECT hostName()")
 
@@ -172,6 +178,9 @@ class ClickHouseHttp:
         refuse_forbidden(statement, self._outside)
         if wanted.readonly:
             refuse_writing(statement)
+        seen = list(tokens(head[: statement.end].decode("latin-1")))
+        refuse_tokens(seen, self._settings_known, head.decode("latin-1"))
+        refuse_parameters(seen, wanted.parameters.values())
         if statement.data_at is None and not complete:
             raise Refusal(
                 SYNTAX_ERROR, f"cannot read the statement: longer than {MAX_STATEMENT_BYTES} bytes"

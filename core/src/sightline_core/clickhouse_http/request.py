@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from sightline_core.clickhouse_http.engine import checked_format, checked_setting
+from sightline_core.clickhouse_http.guard import refuse_setting
 from sightline_core.clickhouse_http.refusal import (
     ACCESS_DENIED,
     AUTHENTICATION_FAILED,
@@ -54,12 +55,6 @@ TRANSPORT: Final = frozenset(
         "format_schema_message_name",
         "readonly",
     ]
-)
-# Settings that name files, open what is closed here, or say who may do what.
-_REFUSED = re.compile(
-    r"format_template_.*|output_format_schema|.*_file_path|.*_registry_url|allow_ddl"
-    r"|allow_introspection_functions|allow_experimental_(eval_table_function|ai_functions).*|ai_.*"
-    r"|profile|log_comment|sql_security.*|enable_.*udf.*"
 )
 _QUERY_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -230,7 +225,7 @@ def _readonly(method: str, url: Mapping[str, str], *, read_only: bool) -> int:
         if asked == "0":
             raise Refusal(READONLY, "Cannot modify 'readonly' setting in readonly mode")
         return 1
-    return int(asked or 0) or (0 if method == "POST" else 2)
+    return int(asked or 0) if method == "POST" else 1
 
 
 def _is_setting(name: str) -> bool:
@@ -238,8 +233,7 @@ def _is_setting(name: str) -> bool:
 
 
 def _check_setting(name: str) -> None:
-    if _REFUSED.fullmatch(checked_setting(name)):
-        raise Refusal(ACCESS_DENIED, f"cannot change the setting {name!r} from here")
+    refuse_setting(checked_setting(name))
 
 
 def _bounded(settings: Mapping[str, str], max_seconds: float, *, read_only: bool) -> dict[str, str]:
