@@ -214,7 +214,8 @@ class Bus(Protocol):
             MessageTooLarge: never written; split it.
             BusError: `partition` does not exist, or the bus is closed.
             BusFull: not written; retry later.
-            BusUnavailable: unknown whether written; retry.
+            BusUnavailable: unknown whether written, and it may still be written later; a retry
+                can therefore stand in the log twice.
         """
 
     def consumer(
