@@ -138,3 +138,10 @@ def test_the_password_may_come_in_three_ways(reader: httpx.Client) -> None:
 def test_the_network_is_not_served_without_a_password(serve: Serve) -> None:
     with pytest.raises(ConfigError, match="without a password"):
         serve(host="0.0.0.0")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil"])
+def test_no_page_reaches_the_port_by_its_own_name(http: httpx.Client, host: str) -> None:
+    answer = http.post("/", headers={"host": host}, content=b"SELECT 1")
+    assert (answer.status_code, answer.headers[CODE]) == (403, "497")
+    assert http.post("/", headers={"host": "localhost:1"}, content=b"SELECT 1").text == "1\n"

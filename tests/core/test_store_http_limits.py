@@ -73,7 +73,7 @@ def test_more_statements_than_allowed_are_refused_at_once(serve: Serve) -> None:
     with serve(clickhouse_http_max_queries=1) as narrow:
         url = f"http://127.0.0.1:{narrow.port}/"
         with socket.create_connection(("127.0.0.1", narrow.port)) as slow:
-            slow.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nSELECT")
+            slow.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n\r\nSELECT")
             deadline = time.monotonic() + 20
             answer = httpx.post(url, content=b"SELECT 1")
             while answer.status_code == 200 and time.monotonic() < deadline:
@@ -92,7 +92,7 @@ def test_a_client_that_hangs_up_ends_its_query(served: Served, store: Store) -> 
     )
     with socket.create_connection(("127.0.0.1", served.port)) as client:
         client.sendall(
-            b"POST /?wait_end_of_query=1 HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
+            b"POST /?wait_end_of_query=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%b"
             % (len(statement), statement)
         )
         wait_until(lambda: store.rows(running) == [{"n": 1}])

@@ -12,7 +12,9 @@ import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from sightline_core.clickhouse_http.answer import Answer
 from sightline_core.clickhouse_http.body import Body, Disconnected
@@ -135,6 +137,8 @@ class ClickHouseHttp:
             return
         if headers.get("origin") or headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
             raise Refusal(ACCESS_DENIED, "cannot serve the pages of web sites")
+        if not self._limits.password and not _own_name(headers.get("host")):
+            raise Refusal(ACCESS_DENIED, "cannot answer under that name: use an address")
         url = url_parameters(scope["query_string"])
         authenticate(headers, url, self._limits.password)
         if method != "POST" and not url.get("query"):
@@ -260,3 +264,12 @@ class ClickHouseHttp:
                 running.exception()
                 raise Disconnected
         return await running
+
+
+def _own_name(host: str) -> bool:
+    """Whether no page elsewhere can have that name: DNS rebinding keeps the page's own."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+        return name == "localhost" or bool(ip_address(name))
+    except ValueError:
+        return False
