@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -59,7 +60,12 @@ def test_the_health_port_says_alive_and_ready(url: str) -> None:
 
 
 def test_metrics_are_prometheus_text(url: str) -> None:
+    deadline = time.monotonic() + 20
     status, text = get(f"{url}/metrics")
+    # Partitions come with the first polls, after the health port.
+    while 'lag_messages{topic="otlp_spans",partition="1"}' not in text:
+        assert time.monotonic() < deadline, text
+        status, text = get(f"{url}/metrics")
     assert status == 200
     line = re.compile(r'# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?[0-9.e+-]+')
     assert all(line.fullmatch(one) for one in text.splitlines())
