@@ -28,7 +28,7 @@ soak: ## the long tests: random kills, large traces, days in minutes
 	@$(BIN)/pytest -m soak $(ARGS)
 
 bench: ## measure; writes bench/results/
-	@scripts/setup
+	@scripts/setup --kafka
 	@$(BIN)/python -m bench $(ARGS)
 
 ui: ## build the web app into the package
