@@ -93,8 +93,7 @@ def test_a_client_that_hangs_up_ends_its_query(served: Served, store: Store) -> 
     with socket.create_connection(("127.0.0.1", served.port)) as client:
         client.sendall(
             b"POST /?wait_end_of_query=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            b"Content-Length: %d\r\n\r\n%b"
-            % (len(statement), statement)
+            b"Content-Length: %d\r\n\r\n%b" % (len(statement), statement)
         )
         wait_until(lambda: store.rows(running) == [{"n": 1}])
     wait_until(lambda: store.rows(running) == [{"n": 0}])
