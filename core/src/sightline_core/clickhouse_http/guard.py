@@ -106,7 +106,7 @@ def _refuse_tables(seen: Sequence[Token], text: str) -> None:
             elif token.word in _TABLES_END:
                 inside[-1] = False
         if token.kind == "open":
-            inside.append(expected)
+            inside.append(expected and text[token.start] == "(")
         elif token.kind == "close" and len(inside) > 1:
             inside.pop()
 
