@@ -11,6 +11,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from aiokafka.structs import TopicPartition as KafkaPartition
 from tests.broker.cluster import KafkaCluster
 
 from sightline_core.bus.kafka.bus import KafkaBus
@@ -229,6 +230,27 @@ async def test_the_watchdog_builds_a_silent_consumer_anew(
     await send(bus, topic, b"two")
     assert await take(consumer, 1) == [b"two"]
     assert "is stuck: no record of" in caplog.text
+
+
+async def test_the_watchdog_sees_a_silent_partition_beside_one_that_flows(
+    open_bus: Callable[..., KafkaBus], topic: str
+) -> None:
+    bus = open_bus(stall_seconds=0.5)
+    await bus.create_topic(topic, partitions=2)
+    consumer = bus.consumer("g-half", [topic])
+    for number in (0, 1):
+        await bus.send(topic, Message(b"first"), partition=number)
+    assert await take(consumer, 2) == [b"first"] * 2
+    await consumer.commit({TopicPartition(topic, number): Committed(1) for number in (0, 1)})
+    consumer._client.pause(KafkaPartition(topic, 1))  # type: ignore[union-attr]
+    await bus.send(topic, Message(b"stuck"), partition=1)
+    seen: set[bytes] = set()
+    async with asyncio.timeout(20):
+        while b"stuck" not in seen:
+            await bus.send(topic, Message(b"flows"), partition=0)
+            for records in (await consumer.poll(timeout=0.2)).values():
+                seen.update(record.value for record in records)
+    await consumer.close()
 
 
 async def test_the_watchdog_lets_an_idle_consumer_be(

@@ -80,12 +80,12 @@ class KafkaConsumer:
             await self._connected()
             await self._run_changes()
             await self._fill(max_bytes, 0)
+            if await self._watchdog.stalled(self._buffers.hungry()):
+                await self._rebuild()
+                continue
             if not self._pending() and (taken := self._buffers.take(max_bytes)):
                 self._watchdog.progressed(taken)
                 return taken
-            if await self._watchdog.stalled(self._buffers.unpaused()):
-                await self._rebuild()
-                continue
             left = deadline - loop.time()
             if left <= 0:
                 return {}

@@ -29,8 +29,10 @@ class Watchdog:
         self._cluster = cluster
         self._group = group
         self._seconds = cluster.options.stall_seconds
-        self._quiet_since = asyncio.get_running_loop().time()
+        self._started = _now()
         self._joined = False
+        self._quiet_since: dict[TopicPartition, float] = {}
+        self._stuck: TopicPartition | None = None
         self._rebuilds = 0
         self._next: dict[TopicPartition, int] = {}
         self.reason = ""
@@ -43,13 +45,13 @@ class Watchdog:
     def started(self) -> None:
         """A new client has connected and joins."""
         self._joined = False
-        self._quiet_since = _now()
+        self._started = _now()
 
     def assigned(self) -> None:
         """The member is in the group; where it reads from is in the group's progress."""
         self._joined = True
         self._next.clear()
-        self._quiet_since = _now()
+        self._quiet_since.clear()
 
     def sought(self, partition: TopicPartition, offset: int) -> None:
         """The next record of the partition is this one."""
@@ -57,24 +59,32 @@ class Watchdog:
 
     def progressed(self, records: Mapping[TopicPartition, Sequence[Record]]) -> None:
         """Records came."""
-        self._rebuilds = 0
-        self._quiet_since = _now()
-        self._next.update((partition, batch[-1].offset + 1) for partition, batch in records.items())
+        if self._stuck is None or self._stuck in records:
+            self._stuck, self._rebuilds = None, 0
+        for partition, batch in records.items():
+            self._next[partition] = batch[-1].offset + 1
+            self._quiet_since.pop(partition, None)
 
     async def stalled(self, wanted: Sequence[TopicPartition]) -> bool:
         """Return whether to build the consumer anew; `reason` says why.
 
+        `wanted` are the partitions that nothing is held of and that are not paused. Each has a
+        quiet time of its own: what flows from one says nothing about another.
+
         Raises:
             BusError: that has been tried, and does not help.
         """
-        quiet = _now() - self._quiet_since
-        if quiet < self._seconds:
+        now = _now()
+        self._quiet_since = {found: self._quiet_since.get(found, now) for found in wanted}
+        quiet = [found for found, since in self._quiet_since.items() if now - since > self._seconds]
+        if not quiet and (self._joined or now - self._started < self._seconds):
             return False
         try:
-            self.reason = await self._why(wanted)
+            self.reason = await self._why(quiet)
         except BusUnavailable:
             self.reason = ""  # the cluster is away; aiokafka comes back with it
-        self._quiet_since = _now()
+        self._started = _now()
+        self._quiet_since.update(dict.fromkeys(quiet, self._started))
         if not self.reason:
             return False
         self._rebuilds += 1
@@ -85,10 +95,10 @@ class Watchdog:
             )
         return True
 
-    async def _why(self, wanted: Sequence[TopicPartition]) -> str:
+    async def _why(self, quiet: Sequence[TopicPartition]) -> str:
         if not self._joined:
             return f"it has not joined for {self._seconds:g} s"
-        for topic, group in itertools.groupby(sorted(wanted), key=lambda found: found.topic):
+        for topic, group in itertools.groupby(sorted(quiet), key=lambda found: found.topic):
             partitions = list(group)
             numbers = [partition.partition for partition in partitions]
             bounds = await self._cluster.bounds(topic, numbers)
@@ -99,6 +109,7 @@ class Watchdog:
                 known = progress.get(partition.partition)
                 at = self._next.get(partition, known.offset if known else first)
                 if max(at, first) < end:
+                    self._stuck = partition
                     return (
                         f"no record of {topic}-{partition.partition} came for {self._seconds:g} s, "
                         f"and {end - at} wait"
