@@ -34,6 +34,8 @@ MADE = [
     "CREATE DICTIONARY d (a String) PRIMARY KEY a"),
     "SET additional_result_filter = '1'", "SELECT 1 SETTINGS max_threads = 1, dialect = 'kusto'",
     "SELECT 1 SETTINGS `additional_result_filter` = '1'",
+    "SELECT 1. SETTINGS additional_result_filter = '1'",
+    "SELECT 0x1F. SETTINGS additional_result_filter = '1'",
 ]  # fmt: skip
 
 

@@ -131,8 +131,9 @@ def _refuse_clause(seen: Sequence[Token], settings: frozenset[str], text: str) -
     for at, token in enumerate(seen):
         before = seen[at - 1] if at else None
         starts = before is not None and before.word in {"settings", "setting", "set"}
-        # `system.settings` is a table.
-        starts &= not (at > 1 and text[seen[at - 2].start] == ".")
+        # `system.settings` is a table; behind `1.` or `0x1F.` it would be the clause.
+        table = at > 2 and text[seen[at - 2].start] == "." and seen[at - 3].word == "system"
+        starts &= not table
         if starts and token.word:
             within = True
         follows = starts or (before is not None and before.kind == "other")
