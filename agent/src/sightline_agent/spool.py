@@ -8,6 +8,7 @@ would double them, wherever a `kill -9` hits.
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import threading
 import time
@@ -26,7 +27,9 @@ CORRUPT: Final = "corrupt"
 TOO_OLD: Final = "too_old"
 REJECTED: Final = "rejected"
 
-_SCHEMA: Final = resources.files("sightline_agent").joinpath("spool.sql").read_text("utf-8")
+_TEXT: Final = resources.files("sightline_agent").joinpath("spool.sql").read_text("utf-8")
+_NAMED: Final = re.split(r"^-- name: (\w+)\n", _TEXT, flags=re.MULTILINE)[1:]
+_SQL: Final = dict(zip(_NAMED[::2], _NAMED[1::2], strict=True))
 
 
 class SpoolFull(Exception):  # noqa: N818 - a condition that passes
@@ -91,7 +94,7 @@ class Spool:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SQL["schema"])
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise ConfigError(_cannot_open(path, error)) from error
@@ -149,10 +152,7 @@ class Spool:
         """Return the oldest request that is whole; move damaged ones before it aside."""
         with self._transaction() as db:
             while True:
-                row = db.execute(
-                    "SELECT number, records, crc, CAST(payload AS BLOB) FROM entries "
-                    "ORDER BY number LIMIT 1"
-                ).fetchone()
+                row = db.execute(_SQL["oldest"]).fetchone()
                 if row is None:
                     return None
                 number, records, crc, payload = row
@@ -212,19 +212,12 @@ class Spool:
 
 def _count(db: sqlite3.Connection, name: str, records: int) -> None:
     if records:
-        db.execute(
-            "INSERT INTO counters VALUES (?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (name, records),
-        )
+        db.execute(_SQL["count"], (name, records))
 
 
 def _set_aside(db: sqlite3.Connection, number: int, reason: str) -> None:
     (records,) = db.execute("SELECT records FROM entries WHERE number = ?", (number,)).fetchone()
-    db.execute(
-        "INSERT INTO quarantine SELECT at, records, ?, payload FROM entries WHERE number = ?",
-        (reason, number),
-    )
+    db.execute(_SQL["set_aside"], (reason, number))
     db.execute("DELETE FROM entries WHERE number = ?", (number,))
     _count(db, reason, records)
 

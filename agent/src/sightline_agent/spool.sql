@@ -1,3 +1,4 @@
+-- name: schema
 -- One process at a time; a returned commit is on the disk.
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
@@ -27,3 +28,14 @@ CREATE TABLE IF NOT EXISTS quarantine (
     payload BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+
+-- name: oldest
+-- A damaged type is damage, too: the checksum is to say so, not the driver.
+SELECT number, records, crc, CAST(payload AS BLOB) FROM entries ORDER BY number LIMIT 1;
+
+-- name: count
+INSERT INTO counters VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET value = value + excluded.value;
+
+-- name: set_aside
+INSERT INTO quarantine SELECT at, records, ?, payload FROM entries WHERE number = ?;
