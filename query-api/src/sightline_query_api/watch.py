@@ -13,7 +13,7 @@ from sightline_core.wire.names import Signal
 from sightline_query_api.books import Books
 from sightline_query_api.components import Reports, read_reports
 from sightline_query_api.settling import in_flight, settled
-from sightline_query_api.times import HOUR, SECOND, Window
+from sightline_query_api.times import HOUR, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ WINDOW: Final = HOUR
 PAST_HOURS: Final = 24
 """How many whole hours before that are remembered."""
 FRESH_SECONDS: Final = 10
-"""How old a check may be."""
+"""How long a check holds; it may take long itself when there is much to read."""
 AGAIN_SECONDS: Final = 300
 """When an hour that does not balance is read again; a redriven message may have mended it."""
 
@@ -97,13 +97,14 @@ class Watch:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._last: Check | None = None
+        self._until = 0.0
         self._past = PastBooks()
         self._lock = asyncio.Lock()
 
     async def check(self, backend: Backend) -> Check:
         """Return a fresh check."""
         async with self._lock:
-            if self._last and time.time_ns() - self._last.at < FRESH_SECONDS * SECOND:
+            if self._last and time.monotonic() < self._until:
                 return self._last
             now = time.time_ns()
             waiting = await in_flight(backend)
@@ -116,4 +117,5 @@ class Watch:
             past = await run_in_threadpool(self._past.unexplained, books, decided, start)
             reports = await run_in_threadpool(read_reports, backend.queries)
             self._last = Check(now, accounts, past, reports, progress)
+            self._until = time.monotonic() + FRESH_SECONDS
             return self._last
